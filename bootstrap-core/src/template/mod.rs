@@ -1,0 +1,5 @@
+//! Cluster templates as `omnictl` has them.
+
+/// A loaded cluster template.
+#[derive(Debug, Clone)]
+pub struct Template {}

@@ -1,0 +1,3 @@
+//! Typed client for Proxmox VE (contract stage).
+mod model;
+pub use model::*;

@@ -1,0 +1,3 @@
+//! Typed client for UniFi (contract stage).
+mod model;
+pub use model::*;

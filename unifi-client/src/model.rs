@@ -1,0 +1,214 @@
+//! What a UniFi gateway answers, as callers use it.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+/// A site this credential can see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Path segment, `default` for the first.
+    pub name: String,
+    /// Human name.
+    pub description: String,
+    /// This credential's role there, e.g. `admin` or `readonly`.
+    pub role: Option<String>,
+    /// Id in the integration API.
+    pub uuid: Option<String>,
+}
+
+/// A hardware address: lower case with colons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mac(pub [u8; 6]);
+
+/// DHCP server settings of a network.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DhcpServer {
+    /// Whether the gateway serves DHCP here.
+    pub enabled: bool,
+    /// First dynamic address.
+    pub start: Option<Ipv4Addr>,
+    /// Last dynamic address.
+    pub stop: Option<Ipv4Addr>,
+    /// Lease time in seconds.
+    pub lease_seconds: Option<u64>,
+    /// Resolvers handed out; empty: the gateway itself.
+    pub dns: Vec<Ipv4Addr>,
+}
+
+/// A LAN network (`rest/networkconf`, purposes with a subnet). Secrets in the answer are never read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// ObjectId.
+    pub id: String,
+    /// Name as typed by the user.
+    pub name: String,
+    /// `corporate`, `guest`, `vlan-only`, …
+    pub purpose: String,
+    /// Gateway address and prefix.
+    pub subnet: Option<ipnet::Ipv4Net>,
+    /// VLAN tag; absent: untagged.
+    pub vlan: Option<u16>,
+    /// DHCP settings.
+    pub dhcp: DhcpServer,
+    /// Served by a relay, or by a switch instead of the gateway.
+    pub dhcp_elsewhere: bool,
+}
+
+/// What the gateway forwards DNS to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Upstream {
+    /// WAN resolvers set by hand; empty when the provider's are used.
+    pub servers: Vec<String>,
+    /// Whether the setting is `auto`.
+    pub automatic: bool,
+    /// `off`, `auto`, `manual` or `custom`: encrypted DNS overrides the servers.
+    pub encrypted: Option<String>,
+}
+
+/// A client record (`rest/user`): what the gateway remembers of a MAC, its reservation included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientRecord {
+    /// ObjectId.
+    pub id: String,
+    /// Identity.
+    pub mac: Mac,
+    /// Alias typed by the user.
+    pub name: Option<String>,
+    /// What DHCP said.
+    pub hostname: Option<String>,
+    /// Free text; our mark lives here.
+    pub note: Option<String>,
+    /// The reservation switch: without it `fixed_ip` is inert.
+    pub use_fixed_ip: bool,
+    /// Reserved address; may linger after the switch went off, and still blocks others.
+    pub fixed_ip: Option<Ipv4Addr>,
+    /// Network it was made for.
+    pub network_id: Option<String>,
+    /// A DNS name made from this client, when switched on.
+    pub local_dns: Option<String>,
+    /// Unix seconds.
+    pub last_seen: Option<u64>,
+    /// Address it had last.
+    pub last_ip: Option<Ipv4Addr>,
+}
+
+/// A client that is online (`stat/sta`), or UniFi hardware (`stat/device`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveClient {
+    /// Identity.
+    pub mac: Mac,
+    /// Address, absent until known.
+    pub ip: Option<Ipv4Addr>,
+    /// Hostname or alias.
+    pub name: Option<String>,
+    /// Network it is on.
+    pub network_id: Option<String>,
+    /// True for adopted UniFi hardware.
+    pub device: bool,
+}
+
+/// A DHCP lease (`active-leases`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Who holds it.
+    pub mac: Mac,
+    /// Leased address.
+    pub ip: Ipv4Addr,
+    /// Expiry, Unix seconds.
+    pub expires: Option<u64>,
+    /// Name known for the holder.
+    pub name: Option<String>,
+}
+
+/// A client the gateway saw earlier (`clients/history`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastClient {
+    /// Identity.
+    pub mac: Mac,
+    /// Address it had last.
+    pub last_ip: Option<Ipv4Addr>,
+    /// Unix seconds.
+    pub last_seen: Option<u64>,
+    /// Id of the client record.
+    pub record_id: Option<String>,
+}
+
+/// A client record to make. Only what is set is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewClient {
+    /// Identity.
+    pub mac: Mac,
+    /// Alias.
+    pub name: Option<String>,
+    /// Note.
+    pub note: Option<String>,
+    /// Reserved address; the switch is sent with it.
+    pub fixed_ip: Ipv4Addr,
+    /// Network of the address.
+    pub network_id: String,
+}
+
+/// Changes to a client record. Only what is `Some` is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClientPatch {
+    /// `Some(Some(address))` reserves, `Some(None)` clears switch and address together.
+    pub fixed_ip: Option<Option<Ipv4Addr>>,
+    /// Network of the address.
+    pub network_id: Option<String>,
+    /// Alias; empty clears.
+    pub name: Option<String>,
+    /// Note; empty clears.
+    pub note: Option<String>,
+}
+
+/// The type of a DNS record this crate writes or lists.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordType {
+    /// IPv4 address.
+    A,
+    /// IPv6 address.
+    Aaaa,
+    /// Alias.
+    Cname,
+    /// Text.
+    Txt,
+    /// Any other, by its name in the API.
+    Other(String),
+}
+
+/// A static DNS record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsRecord {
+    /// Id in the API that listed it; the two APIs number differently.
+    pub id: String,
+    /// Lower case, no final dot.
+    pub name: String,
+    /// Type.
+    pub record_type: RecordType,
+    /// Address, target or text.
+    pub value: String,
+    /// Seconds; 0 is automatic.
+    pub ttl: u32,
+    /// A disabled record is not served.
+    pub enabled: bool,
+}
+
+/// A DNS record to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDnsRecord {
+    /// Fully qualified name.
+    pub name: String,
+    /// Type.
+    pub record_type: RecordType,
+    /// Address, target or text.
+    pub value: String,
+    /// Seconds; 0 is automatic.
+    pub ttl: u32,
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}

@@ -1,6 +1,8 @@
 //! The bootstrap logic: load, observe, plan, apply, report.
 
 pub mod diagnostic;
+pub mod machine_class;
 pub mod ports;
 pub mod site;
 pub mod template;
+pub mod yaml;

@@ -1,0 +1,272 @@
+//! From text to the tree.
+
+use std::collections::{HashMap, HashSet};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+
+use super::{Content, Node, Problem, Scalar};
+
+/// Nodes a file may have after aliases are expanded.
+const MAX_NODES: usize = 2_000_000;
+const MAX_DEPTH: usize = 200;
+
+/// Parses all documents of a text. A leading byte order mark is skipped; empty documents are null.
+///
+/// # Errors
+/// One syntax error, or all duplicate keys.
+pub fn parse(text: &str) -> Result<Vec<Node>, Vec<Problem>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut loader = Loader {
+        parser: Parser::new_from_str(text),
+        anchors: HashMap::new(),
+        nodes: 0,
+        depth: 0,
+        duplicates: Vec::new(),
+    };
+    let documents = loader.documents().map_err(|problem| vec![explain(problem, text)])?;
+    if loader.duplicates.is_empty() { Ok(documents) } else { Err(loader.duplicates) }
+}
+
+/// Tabs are the cause that YAML parsers explain worst.
+fn explain(mut problem: Problem, text: &str) -> Problem {
+    let line = text.lines().nth(problem.line.saturating_sub(1)).unwrap_or_default();
+    let indentation = &line[..line.len() - line.trim_start().len()];
+    if let Some(at) = indentation.find('\t') {
+        problem.column = at + 1;
+        "a tab is used for indentation".clone_into(&mut problem.message);
+        problem.hint = Some("YAML is indented with spaces only".to_owned());
+    }
+    problem
+}
+
+struct Loader<'text> {
+    parser: Parser<'text, StrInput<'text>>,
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+    depth: usize,
+    duplicates: Vec<Problem>,
+}
+
+impl<'text> Loader<'text> {
+    fn documents(&mut self) -> Result<Vec<Node>, Problem> {
+        let mut documents = Vec::new();
+        loop {
+            let (event, _) = self.next()?;
+            match event {
+                Event::StreamEnd => return Ok(documents),
+                Event::DocumentStart(_) => {
+                    self.anchors.clear();
+                    let (event, span) = self.next()?;
+                    documents.push(match event {
+                        Event::DocumentEnd => scalar_node(&span, "", true, None),
+                        other => self.node(other, &span)?,
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<(Event<'text>, Span), Problem> {
+        match self.parser.next_event() {
+            Some(Ok(next)) => Ok(next),
+            Some(Err(error)) => Err(syntax(&error)),
+            // A parser that ends without saying so has nothing more to give.
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn node(&mut self, event: Event<'text>, span: &Span) -> Result<Node, Problem> {
+        self.nodes += 1;
+        let (node, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                (scalar_node(span, &text, style == ScalarStyle::Plain, tag.as_deref()), anchor)
+            }
+            Event::SequenceStart(anchor, _) => {
+                (node_at(span, Content::Sequence(self.nested(span, Self::sequence)?)), anchor)
+            }
+            Event::MappingStart(anchor, _) => {
+                (node_at(span, Content::Mapping(self.nested(span, Self::mapping)?)), anchor)
+            }
+            Event::Alias(anchor) => return self.alias(anchor, span),
+            Event::StreamEnd => return Err(problem(span, "text ends in the middle of a value")),
+            _ => return Err(problem(span, "a value is missing here")),
+        };
+        if anchor > 0 {
+            let size = size_of(&node);
+            self.anchors.insert(anchor, (node.clone(), size));
+        }
+        Ok(node)
+    }
+
+    fn nested<T>(&mut self, span: &Span, parse: fn(&mut Self) -> Result<T, Problem>) -> Result<T, Problem> {
+        if self.depth >= MAX_DEPTH {
+            return Err(problem(span, &format!("values are nested deeper than {MAX_DEPTH} levels")));
+        }
+        self.depth += 1;
+        let value = parse(self);
+        self.depth -= 1;
+        value
+    }
+
+    fn sequence(&mut self) -> Result<Vec<Node>, Problem> {
+        let mut items = Vec::new();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::SequenceEnd {
+                return Ok(items);
+            }
+            items.push(self.node(event, &span)?);
+        }
+    }
+
+    fn mapping(&mut self) -> Result<Vec<(Node, Node)>, Problem> {
+        let mut pairs: Vec<(Node, Node)> = Vec::new();
+        let mut lines: HashMap<String, usize> = HashMap::new();
+        let mut merged = Vec::new();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::MappingEnd {
+                merge(&mut pairs, merged);
+                return Ok(pairs);
+            }
+            let key = self.node(event, &span)?;
+            let (event, span) = self.next()?;
+            let value = self.node(event, &span)?;
+            let Content::Scalar(scalar) = &key.content else {
+                return Err(Problem { line: key.line, column: key.column, message: "a key must be a scalar".to_owned(), hint: None });
+            };
+            if scalar.plain && scalar.text == "<<" {
+                merged.push(value);
+                continue;
+            }
+            if let Some(first) = lines.insert(scalar.text.clone(), key.line) {
+                self.duplicates.push(Problem {
+                    line: key.line,
+                    column: key.column,
+                    message: format!("key `{}` is given twice, first on line {first}", scalar.text.escape_debug()),
+                    hint: Some("keep one of the two".to_owned()),
+                });
+                continue;
+            }
+            pairs.push((key, value));
+        }
+    }
+
+    fn alias(&mut self, anchor: usize, span: &Span) -> Result<Node, Problem> {
+        let Some((node, size)) = self.anchors.get(&anchor) else {
+            return Err(problem(span, "an alias stands inside the value it names"));
+        };
+        self.nodes += size;
+        if self.nodes > MAX_NODES {
+            return Err(problem(span, "aliases expand to too many values"));
+        }
+        Ok(node.clone())
+    }
+}
+
+/// Keys written beside `<<` win, then earlier merges.
+fn merge(pairs: &mut Vec<(Node, Node)>, sources: Vec<Node>) {
+    let mut known: HashSet<String> = pairs.iter().filter_map(|(key, _)| key.as_str().map(str::to_owned)).collect();
+    let sources = sources.into_iter().flat_map(|source| match source.content {
+        Content::Sequence(items) => items,
+        content => vec![Node { content, ..source }],
+    });
+    for source in sources {
+        let Content::Mapping(inherited) = source.content else { continue };
+        for (key, value) in inherited {
+            if key.as_str().is_some_and(|name| known.insert(name.to_owned())) {
+                pairs.push((key, value));
+            }
+        }
+    }
+}
+
+fn size_of(node: &Node) -> usize {
+    match &node.content {
+        Content::Scalar(_) => 1,
+        Content::Sequence(items) => 1 + items.iter().map(size_of).sum::<usize>(),
+        Content::Mapping(pairs) => 1 + pairs.iter().map(|(key, value)| size_of(key) + size_of(value)).sum::<usize>(),
+    }
+}
+
+fn scalar_node(span: &Span, text: &str, plain: bool, tag: Option<&Tag>) -> Node {
+    let tag = tag.map(|tag| {
+        let handle = if tag.is_yaml_core_schema() { "!!" } else { &tag.handle };
+        format!("{handle}{}", tag.suffix)
+    });
+    node_at(span, Content::Scalar(Scalar { text: text.to_owned(), plain, tag }))
+}
+
+fn node_at(span: &Span, content: Content) -> Node {
+    Node { line: span.start.line().max(1), column: span.start.col() + 1, content }
+}
+
+fn problem(span: &Span, message: &str) -> Problem {
+    Problem { line: span.start.line().max(1), column: span.start.col() + 1, message: message.to_owned(), hint: None }
+}
+
+fn syntax(error: &ScanError) -> Problem {
+    let marker = error.marker();
+    Problem {
+        line: marker.line().max(1),
+        column: marker.col() + 1,
+        message: format!("not valid YAML: {}", error.info()),
+        hint: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nodes_know_where_they_stand() {
+        let text = "# note\na: 1\nb:\n  - x\n  - {c: 'd', e: [f]}\nt: |\n  line\n---\n...\n---\nz: ~\n";
+        let documents = parse(text).unwrap();
+        assert_eq!(documents.len(), 3);
+        assert_eq!(documents[0].to_json(), json!({"a": 1, "b": ["x", {"c": "d", "e": ["f"]}], "t": "line\n"}));
+        assert!(documents[1].is_null());
+        let place = |node: &Node| (node.line, node.column);
+        let items = documents[0].get("b").unwrap().as_sequence().unwrap();
+        assert_eq!(place(&documents[0]), (2, 1));
+        assert_eq!(place(&items[0]), (4, 5));
+        assert_eq!(place(&items[1]), (5, 5));
+        assert_eq!(place(items[1].get("e").unwrap()), (5, 17));
+        assert_eq!(place(documents[2].get("z").unwrap()), (11, 4));
+    }
+
+    #[test]
+    fn refusals_name_the_place_and_the_cause() {
+        for (text, expected) in [
+            ("a: 1\nb: 2\na: 3\nb: 4\n", vec!["3:1 key `a` is given twice, first on line 1", "4:1 key `b` is given twice, first on line 2"]),
+            ("a:\n\tb: 1\n", vec!["2:1 a tab is used for indentation"]),
+            ("a: &x [*x]\n", vec!["1:8 an alias stands inside the value it names"]),
+            ("? [a]\n: b\n", vec!["1:3 a key must be a scalar"]),
+        ] {
+            let shown: Vec<_> = parse(text)
+                .unwrap_err()
+                .into_iter()
+                .map(|problem| format!("{}:{} {}", problem.line, problem.column, problem.message))
+                .collect();
+            assert_eq!(shown, expected, "{text:?}");
+        }
+        assert_eq!(parse("a: [1,\nb: 2\n").unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn merges_apply_and_bombs_do_not() {
+        let merged = parse("\u{feff}base: &b {x: 1, y: 2}\nuse: {<<: *b, y: 3}\n").unwrap();
+        assert_eq!(merged[0].get("use").unwrap().to_json(), json!({"y": 3, "x": 1}));
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..9 {
+            let before = format!("*a{}, ", level - 1).repeat(10);
+            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", before.trim_end_matches(", ")));
+        }
+        assert_eq!(parse(&bomb).unwrap_err()[0].message, "aliases expand to too many values");
+        let deep = "[".repeat(5000);
+        assert!(!parse(&deep).unwrap_err()[0].message.is_empty());
+    }
+}

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
-use rand::RngExt as _;
+use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// Where clients and the engine get time and jitter from.
 pub trait Clock: Send + Sync + Debug {
@@ -39,10 +39,17 @@ impl TokioClock {
     /// A clock that runs `speed` times as fast as real time.
     ///
     /// A speed that is not a positive number counts as 1.
-    #[allow(clippy::disallowed_methods)]
     pub fn scaled(speed: f64) -> Self {
-        let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
-        Self { start: tokio::time::Instant::now(), wall_start: SystemTime::now(), speed }
+        let speed = if speed.is_finite() && speed > 0.0 {
+            speed
+        } else {
+            1.0
+        };
+        Self {
+            start: tokio::time::Instant::now(),
+            wall_start: SystemTime::now(),
+            speed,
+        }
     }
 
     /// How many times faster than real time this clock runs.
@@ -61,7 +68,10 @@ impl Clock for TokioClock {
     }
 
     fn random(&self) -> f64 {
-        rand::rng().random()
+        let mut bytes = [0; 4];
+        // Without entropy there is no jitter, which harms nobody.
+        let _ = SystemRandom::new().fill(&mut bytes);
+        f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

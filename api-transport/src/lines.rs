@@ -68,6 +68,7 @@ impl Splitter {
                 });
             }
             if self.done {
+                self.searched = 0;
                 let rest = trimmed(self.buffer.split().freeze());
                 return (!rest.is_empty()).then_some(Ok(rest));
             }

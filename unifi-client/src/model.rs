@@ -212,3 +212,64 @@ impl fmt::Display for Mac {
         write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
     }
 }
+
+/// Version of the Network application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// As the gateway writes it, e.g. `10.5.66`.
+    pub text: String,
+    /// First number.
+    pub major: u32,
+    /// Second number.
+    pub minor: u32,
+}
+
+/// Which of its DNS APIs a gateway served. Both are views of one store, with different ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DnsFamily {
+    /// `dns/policies` of the integration API, from Network 10.1 on.
+    Policies,
+    /// `static-dns` of the v2 API.
+    StaticDns,
+}
+
+impl Network {
+    /// The gateway's own address: the host part of `subnet`.
+    pub fn gateway(&self) -> Option<Ipv4Addr> {
+        self.subnet.map(|subnet| subnet.addr())
+    }
+
+    /// Whether a client here can have `address`: inside, and neither the gateway's, nor network nor broadcast address.
+    pub fn is_assignable(&self, address: Ipv4Addr) -> bool {
+        self.subnet.is_some_and(|subnet| {
+            subnet.contains(&address)
+                && ![subnet.addr(), subnet.network(), subnet.broadcast()].contains(&address)
+        })
+    }
+}
+
+impl DhcpServer {
+    /// Whether the server may hand `address` to anybody who asks.
+    pub fn is_dynamic(&self, address: Ipv4Addr) -> bool {
+        let within = |start, stop| (start..=stop).contains(&address);
+        self.enabled
+            && self
+                .start
+                .zip(self.stop)
+                .is_some_and(|(start, stop)| within(start, stop))
+    }
+}
+
+impl ClientRecord {
+    /// The address this client gets, if the reservation is on.
+    pub fn reserved(&self) -> Option<Ipv4Addr> {
+        self.fixed_ip.filter(|_| self.use_fixed_ip)
+    }
+}
+
+impl ClientPatch {
+    /// A patch that changes nothing is not sent.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

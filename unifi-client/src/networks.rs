@@ -1,0 +1,44 @@
+//! Networks and where the gateway forwards DNS to. Read only.
+
+use crate::wire::legacy::{NetworkRow, SettingRow};
+use crate::{Client, Error, Network, Upstream};
+
+impl Client {
+    /// LAN networks: corporate, guest and VLAN-only ones.
+    pub async fn networks(&self) -> Result<Vec<Network>, Error> {
+        let rows: Vec<NetworkRow> = self.rows(&self.legacy("rest/networkconf")).await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(NetworkRow::into_network)
+            .collect())
+    }
+
+    /// What the gateway forwards DNS to: resolvers of the enabled WANs, by failover priority, IPv4 first within each;
+    /// and whether encrypted DNS overrides them.
+    pub async fn upstream(&self) -> Result<Upstream, Error> {
+        let (networks, settings) = (self.legacy("rest/networkconf"), self.legacy("get/setting"));
+        let (rows, settings) = tokio::try_join!(
+            self.rows::<NetworkRow>(&networks),
+            self.rows::<SettingRow>(&settings)
+        )?;
+        let mut wans: Vec<_> = rows.into_iter().filter(NetworkRow::is_live_wan).collect();
+        wans.sort_by_key(|wan| wan.wan_failover_priority.unwrap_or(u64::MAX));
+        let mut upstream = Upstream {
+            servers: Vec::new(),
+            automatic: true,
+            encrypted: settings
+                .into_iter()
+                .find(|row| row.key.as_deref() == Some("doh"))
+                .and_then(|row| row.state),
+        };
+        for servers in wans.into_iter().filter_map(NetworkRow::resolvers) {
+            upstream.automatic = false;
+            for server in servers {
+                if !upstream.servers.contains(&server) {
+                    upstream.servers.push(server);
+                }
+            }
+        }
+        Ok(upstream)
+    }
+}

@@ -1,0 +1,313 @@
+//! Rows of `api/s/{site}/…`. Only what is needed is read: network rows carry PPPoE and VPN secrets.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use super::lenient;
+use crate::{ActiveClient, ClientPatch, ClientRecord, DhcpServer, Mac, Network, NewClient, Site};
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+pub(crate) struct SiteRow {
+    #[serde(deserialize_with = "lenient::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    desc: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    role: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    external_id: Option<String>,
+}
+
+impl SiteRow {
+    pub(crate) fn into_site(self) -> Option<Site> {
+        let name = self.name?;
+        let description = self.desc.unwrap_or_else(|| name.clone());
+        Some(Site {
+            name,
+            description,
+            role: self.role,
+            uuid: self.external_id,
+        })
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct SystemRow {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) version: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct SettingRow {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) key: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) state: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct NetworkRow {
+    #[serde(rename = "_id", deserialize_with = "lenient::text")]
+    id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    purpose: Option<String>,
+    #[serde(deserialize_with = "lenient::maybe_flag")]
+    enabled: Option<bool>,
+    #[serde(deserialize_with = "lenient::text")]
+    ip_subnet: Option<String>,
+    #[serde(deserialize_with = "lenient::maybe_flag")]
+    vlan_enabled: Option<bool>,
+    #[serde(deserialize_with = "lenient::number")]
+    vlan: Option<u64>,
+    #[serde(deserialize_with = "lenient::text")]
+    gateway_type: Option<String>,
+    #[serde(deserialize_with = "lenient::flag")]
+    dhcp_relay_enabled: bool,
+    #[serde(deserialize_with = "lenient::flag")]
+    dhcpd_enabled: bool,
+    #[serde(deserialize_with = "lenient::ipv4")]
+    dhcpd_start: Option<Ipv4Addr>,
+    #[serde(deserialize_with = "lenient::ipv4")]
+    dhcpd_stop: Option<Ipv4Addr>,
+    #[serde(deserialize_with = "lenient::number")]
+    dhcpd_leasetime: Option<u64>,
+    #[serde(deserialize_with = "lenient::flag")]
+    dhcpd_dns_enabled: bool,
+    #[serde(deserialize_with = "lenient::ipv4")]
+    dhcpd_dns_1: Option<Ipv4Addr>,
+    #[serde(deserialize_with = "lenient::ipv4")]
+    dhcpd_dns_2: Option<Ipv4Addr>,
+    #[serde(deserialize_with = "lenient::ipv4")]
+    dhcpd_dns_3: Option<Ipv4Addr>,
+    #[serde(deserialize_with = "lenient::ipv4")]
+    dhcpd_dns_4: Option<Ipv4Addr>,
+    #[serde(deserialize_with = "lenient::text")]
+    wan_dns_preference: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    wan_dns1: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    wan_dns2: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    wan_dns3: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    wan_dns4: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    wan_ipv6_dns_preference: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    wan_ipv6_dns1: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    wan_ipv6_dns2: Option<String>,
+    #[serde(deserialize_with = "lenient::number")]
+    pub(crate) wan_failover_priority: Option<u64>,
+}
+
+impl NetworkRow {
+    pub(crate) fn is_live_wan(&self) -> bool {
+        self.purpose.as_deref() == Some("wan") && self.enabled != Some(false)
+    }
+
+    /// Resolvers set by hand, IPv4 first; `None` where the provider's are used.
+    pub(crate) fn resolvers(self) -> Option<Vec<String>> {
+        let manual = |preference: &Option<String>| preference.as_deref() == Some("manual");
+        let (v4, v6) = (
+            manual(&self.wan_dns_preference),
+            manual(&self.wan_ipv6_dns_preference),
+        );
+        let v4_set = [self.wan_dns1, self.wan_dns2, self.wan_dns3, self.wan_dns4];
+        let v6_set = [self.wan_ipv6_dns1, self.wan_ipv6_dns2];
+        (v4 || v6).then(|| {
+            // A value may linger after its preference went back to automatic.
+            let v4_set = v4_set.into_iter().flatten().filter(|_| v4);
+            v4_set
+                .chain(v6_set.into_iter().flatten().filter(|_| v6))
+                .collect()
+        })
+    }
+
+    /// `None` for WANs, VPNs and rows without an id.
+    pub(crate) fn into_network(self) -> Option<Network> {
+        let purpose = self.purpose?;
+        if matches!(
+            purpose.as_str(),
+            "wan" | "vpn-client" | "site-vpn" | "remote-user-vpn"
+        ) {
+            return None;
+        }
+        let dns = [
+            self.dhcpd_dns_1,
+            self.dhcpd_dns_2,
+            self.dhcpd_dns_3,
+            self.dhcpd_dns_4,
+        ];
+        Some(Network {
+            id: self.id?,
+            name: self.name.unwrap_or_default(),
+            subnet: self.ip_subnet.and_then(|subnet| subnet.parse().ok()),
+            vlan: self
+                .vlan
+                .filter(|_| self.vlan_enabled != Some(false))
+                .and_then(|vlan| u16::try_from(vlan).ok()),
+            dhcp: DhcpServer {
+                enabled: self.dhcpd_enabled
+                    && self.enabled != Some(false)
+                    && purpose != "vlan-only",
+                start: self.dhcpd_start,
+                stop: self.dhcpd_stop,
+                lease_seconds: self.dhcpd_leasetime,
+                dns: dns
+                    .into_iter()
+                    .flatten()
+                    .filter(|_| self.dhcpd_dns_enabled)
+                    .collect(),
+            },
+            dhcp_elsewhere: self.dhcp_relay_enabled
+                || self.gateway_type.as_deref() == Some("switch"),
+            purpose,
+        })
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct UserRow {
+    #[serde(rename = "_id", deserialize_with = "lenient::text")]
+    id: Option<String>,
+    #[serde(deserialize_with = "lenient::mac")]
+    pub(crate) mac: Option<Mac>,
+    #[serde(deserialize_with = "lenient::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    hostname: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    note: Option<String>,
+    #[serde(deserialize_with = "lenient::flag")]
+    use_fixedip: bool,
+    #[serde(deserialize_with = "lenient::ipv4")]
+    fixed_ip: Option<Ipv4Addr>,
+    #[serde(deserialize_with = "lenient::text")]
+    network_id: Option<String>,
+    #[serde(deserialize_with = "lenient::flag")]
+    local_dns_record_enabled: bool,
+    #[serde(deserialize_with = "lenient::text")]
+    local_dns_record: Option<String>,
+    #[serde(deserialize_with = "lenient::time")]
+    last_seen: Option<u64>,
+    #[serde(deserialize_with = "lenient::ipv4")]
+    last_ip: Option<Ipv4Addr>,
+    #[serde(deserialize_with = "lenient::ipv4")]
+    ip: Option<Ipv4Addr>,
+}
+
+impl UserRow {
+    /// `None` for a row without id or MAC.
+    pub(crate) fn into_record(self) -> Option<ClientRecord> {
+        Some(ClientRecord {
+            id: self.id?,
+            mac: self.mac?,
+            name: self.name,
+            hostname: self.hostname,
+            note: self.note,
+            use_fixed_ip: self.use_fixedip,
+            fixed_ip: self.fixed_ip,
+            network_id: self.network_id,
+            local_dns: self
+                .local_dns_record
+                .filter(|_| self.local_dns_record_enabled)
+                .map(|name| crate::parse::fold_name(&name)),
+            last_seen: self.last_seen,
+            last_ip: self.last_ip.or(self.ip),
+        })
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct StationRow {
+    #[serde(deserialize_with = "lenient::mac")]
+    mac: Option<Mac>,
+    #[serde(deserialize_with = "lenient::ipv4")]
+    ip: Option<Ipv4Addr>,
+    #[serde(deserialize_with = "lenient::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    hostname: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    network_id: Option<String>,
+}
+
+impl StationRow {
+    pub(crate) fn into_client(self, device: bool) -> Option<ActiveClient> {
+        Some(ActiveClient {
+            mac: self.mac?,
+            ip: self.ip,
+            name: self.name.or(self.hostname),
+            network_id: self.network_id,
+            device,
+        })
+    }
+}
+
+/// Body of `POST rest/user` and `PUT rest/user/{id}`: a merge, so only what we own is in it.
+#[derive(Serialize, Default, Debug, PartialEq, Eq)]
+pub(crate) struct UserBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mac: Option<Mac>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    noted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    use_fixedip: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fixed_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_id: Option<&'a str>,
+}
+
+/// The flag goes with a note that says something; one that is cleared leaves it as it is.
+fn noted(note: Option<&str>) -> Option<bool> {
+    note.filter(|note| !note.is_empty()).map(|_| true)
+}
+
+impl<'a> From<&'a NewClient> for UserBody<'a> {
+    fn from(client: &'a NewClient) -> Self {
+        Self {
+            mac: Some(client.mac),
+            name: client.name.as_deref(),
+            note: client.note.as_deref(),
+            noted: noted(client.note.as_deref()),
+            use_fixedip: Some(true),
+            fixed_ip: Some(client.fixed_ip.to_string()),
+            network_id: Some(&client.network_id),
+        }
+    }
+}
+
+impl<'a> From<&'a ClientPatch> for UserBody<'a> {
+    fn from(patch: &'a ClientPatch) -> Self {
+        Self {
+            mac: None,
+            name: patch.name.as_deref(),
+            note: patch.note.as_deref(),
+            noted: noted(patch.note.as_deref()),
+            use_fixedip: patch.fixed_ip.map(|address| address.is_some()),
+            // Switch and address go together: an address left behind still blocks others.
+            fixed_ip: patch.fixed_ip.map(|address| {
+                address
+                    .map(|address| address.to_string())
+                    .unwrap_or_default()
+            }),
+            network_id: patch.network_id.as_deref(),
+        }
+    }
+}

@@ -159,3 +159,92 @@ pub struct TaskStatus {
 
 /// A privilege check result (`GET /access/permissions?path=…`): path to granted privileges.
 pub type Permissions = BTreeMap<String, Vec<String>>;
+
+/// `GET /version`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// `9.2.11`.
+    pub version: String,
+    /// `9.2`.
+    pub release: String,
+    /// Short commit id.
+    pub repoid: String,
+}
+
+impl Version {
+    /// Whether the version is at least `major.minor`. One that cannot be read is not.
+    pub fn at_least(&self, major: u32, minor: u32) -> bool {
+        let mut parts = self.version.split(['.', '-', '~']).map(|part| part.parse::<u32>().ok());
+        let found = (parts.next().flatten(), parts.next().flatten().or(Some(0)));
+        found >= (Some(major), Some(minor))
+    }
+}
+
+/// `GET /cluster/status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterStatus {
+    /// Name of the cluster; absent for a node on its own.
+    pub name: Option<String>,
+    /// Whether it can be written to.
+    pub quorate: bool,
+    /// Its nodes.
+    pub nodes: Vec<ClusterNode>,
+}
+
+/// A member of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterNode {
+    /// Node name.
+    pub name: String,
+    /// Whether the cluster sees it.
+    pub online: bool,
+    /// Whether it is the one that answered.
+    pub local: bool,
+    /// Its address.
+    pub ip: Option<String>,
+}
+
+/// A storage as a node sees it (`GET /nodes/N/storage`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storage {
+    /// Storage id.
+    pub name: String,
+    /// `dir`, `zfspool`, `rbd`, …
+    pub kind: String,
+    /// What it may hold: `images`, `iso`, …
+    pub content: Vec<String>,
+    /// Whether it is usable now.
+    pub active: bool,
+    /// Whether it is enabled.
+    pub enabled: bool,
+    /// Whether all nodes see the same content.
+    pub shared: bool,
+    /// Size in bytes.
+    pub total: Option<u64>,
+    /// Free bytes.
+    pub available: Option<u64>,
+}
+
+/// Which tasks of a node to list. The default is what Proxmox lists unasked: the last 50 ended ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TaskQuery {
+    /// Only those of one VM.
+    pub vmid: Option<u32>,
+    /// At most so many.
+    pub limit: Option<u32>,
+    /// Running ones, too.
+    pub running_too: bool,
+    /// Only failed ones.
+    pub only_failed: bool,
+    /// Only those that ended so: `ok`, `error`, `warning`, `unknown`, or several with commas.
+    pub status: Option<String>,
+}
+
+/// Lines of a task's log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TaskLog {
+    /// How many lines there are in all.
+    pub total: u64,
+    /// The lines asked for. The last of all is `TASK OK`, `TASK WARNINGS: n` or `TASK ERROR: text`.
+    pub lines: Vec<String>,
+}

@@ -1,0 +1,315 @@
+//! Answers as Proxmox sends them, read leniently: integers and booleans come as numbers, as text or not
+//! at all, depending on the call and the release.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+/// What every JSON answer is wrapped in. `data: null` is a success.
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+pub(crate) struct Envelope<T> {
+    #[serde(default = "Option::default")]
+    pub(crate) data: Option<T>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) total: Option<u64>,
+}
+
+/// A scalar as text; anything else as absent.
+pub(crate) fn text<'de, D: Deserializer<'de>>(de: D) -> Result<Option<String>, D::Error> {
+    Ok(scalar(&Value::deserialize(de)?))
+}
+
+/// A whole number, also when written as text; anything else as absent.
+pub(crate) fn int<'de, D: Deserializer<'de>>(de: D) -> Result<Option<u64>, D::Error> {
+    Ok(whole(&Value::deserialize(de)?))
+}
+
+/// A signed whole number, also when written as text; anything else as absent.
+pub(crate) fn signed<'de, D: Deserializer<'de>>(de: D) -> Result<Option<i64>, D::Error> {
+    let value = Value::deserialize(de)?;
+    Ok(value.as_i64().or_else(|| value.as_str()?.trim().parse().ok()))
+}
+
+/// `true`, a number other than 0, or a word Proxmox takes as true.
+pub(crate) fn flag<'de, D: Deserializer<'de>>(de: D) -> Result<bool, D::Error> {
+    Ok(truth(&Value::deserialize(de)?))
+}
+
+/// A list of texts; a single text as a list of one.
+pub(crate) fn texts<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    Ok(match Value::deserialize(de)? {
+        Value::Array(items) => items.iter().filter_map(scalar).collect(),
+        one => scalar(&one).into_iter().collect(),
+    })
+}
+
+/// An object of scalars.
+pub(crate) fn text_map<'de, D: Deserializer<'de>>(
+    de: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    Ok(match Value::deserialize(de)? {
+        Value::Object(map) => {
+            map.into_iter().filter_map(|(key, value)| Some((key, scalar(&value)?))).collect()
+        }
+        _ => BTreeMap::new(),
+    })
+}
+
+pub(crate) fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(if *flag { "1" } else { "0" }.to_owned()),
+        _ => None,
+    }
+}
+
+fn whole(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+fn truth(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64().is_some_and(|number| number != 0.0),
+        Value::String(text) => crate::property::parse_flag(text.trim()).unwrap_or_default(),
+        _ => false,
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Version {
+    pub(crate) version: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) release: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) repoid: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Node {
+    pub(crate) node: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) status: Option<String>,
+}
+
+/// A row of `/cluster/status`: the cluster itself or a node.
+#[derive(Deserialize)]
+pub(crate) struct Member {
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) name: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) ip: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) online: bool,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) local: bool,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) quorate: bool,
+}
+
+/// A row of `/cluster/resources`.
+#[derive(Deserialize)]
+pub(crate) struct Guest {
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) vmid: Option<u64>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) node: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) name: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) status: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) template: bool,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) tags: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) lock: Option<String>,
+}
+
+/// A VM's options: flat, of any scalar type, open-ended.
+pub(crate) type Config = Map<String, Value>;
+
+#[derive(Deserialize)]
+pub(crate) struct Pending {
+    pub(crate) key: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) value: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) pending: Option<String>,
+    /// 1, or 2 when forced.
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) delete: bool,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Status {
+    pub(crate) status: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) lock: Option<String>,
+    #[serde(default)]
+    pub(crate) ha: Value,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) uptime: Option<u64>,
+}
+
+impl Status {
+    pub(crate) fn ha_managed(&self) -> bool {
+        self.ha.get("managed").is_some_and(truth)
+    }
+}
+
+/// `/tasks/UPID/status`, and a row of `/tasks`, where `status` is the exit status.
+#[derive(Deserialize)]
+pub(crate) struct Task {
+    pub(crate) upid: String,
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) id: Option<String>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) starttime: Option<u64>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) status: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) exitstatus: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct LogLine {
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) t: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Device {
+    pub(crate) id: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) class: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) vendor: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) device: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) subsystem_vendor: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) subsystem_device: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) vendor_name: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) device_name: Option<String>,
+    /// -1 without an IOMMU.
+    #[serde(default, deserialize_with = "signed")]
+    pub(crate) iommugroup: Option<i64>,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) mdev: bool,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Mapping {
+    /// Absent where the id is in the path.
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) id: Option<String>,
+    #[serde(default, deserialize_with = "texts")]
+    pub(crate) map: Vec<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) description: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) digest: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) mdev: bool,
+    #[serde(default)]
+    pub(crate) checks: Option<Vec<Check>>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Check {
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) severity: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) message: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Storage {
+    pub(crate) storage: String,
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) content: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) active: bool,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) enabled: bool,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) shared: bool,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) total: Option<u64>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) avail: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_and_booleans_in_every_dress() {
+        let guest = |json: &str| serde_json::from_str::<Guest>(json).unwrap();
+        for (json, vmid, template) in [
+            (r#"{"vmid":100,"template":1}"#, Some(100), true),
+            (r#"{"vmid":"100","template":"1"}"#, Some(100), true),
+            (r#"{"vmid":100,"template":true,"new_in_10":{}}"#, Some(100), true),
+            (r#"{"vmid":null,"template":"0"}"#, None, false),
+            (r#"{"vmid":[],"template":null}"#, None, false),
+            ("{}", None, false),
+        ] {
+            let row = guest(json);
+            assert_eq!((row.vmid, row.template), (vmid, template), "{json}");
+        }
+    }
+
+    fn decode_all(bytes: &[u8]) {
+        let _ = serde_json::from_slice::<Envelope<Vec<Guest>>>(bytes);
+        let _ = serde_json::from_slice::<Envelope<Vec<Pending>>>(bytes);
+        let _ = serde_json::from_slice::<Envelope<Vec<Mapping>>>(bytes);
+        let _ = serde_json::from_slice::<Envelope<Vec<Device>>>(bytes);
+        let _ = serde_json::from_slice::<Envelope<Task>>(bytes);
+        let _ = serde_json::from_slice::<Envelope<Status>>(bytes);
+        let _ = serde_json::from_slice::<Envelope<Config>>(bytes);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            decode_all(&bytes);
+        }
+
+        #[test]
+        fn no_cut_or_odd_value_panics(
+            value in prop_oneof!["null", "true", "-1", "1e99", "\"x\"", "[1]", "\\{\\}", "\"\""],
+            cut in 0usize..400,
+        ) {
+            let keys = [
+                "vmid", "node", "type", "template", "key", "value", "pending", "delete", "id", "map",
+                "checks", "class", "vendor", "iommugroup", "upid", "status", "ha", "uptime", "digest",
+            ];
+            let fields: Vec<String> = keys.iter().map(|key| format!("\"{key}\":{value}")).collect();
+            for text in [
+                format!("{{\"data\":[{{{}}}]}}", fields.join(",")),
+                format!("{{\"data\":{{{}}}}}", fields.join(",")),
+            ] {
+                decode_all(text.as_bytes());
+                decode_all(text.get(..cut.min(text.len())).unwrap_or_default().as_bytes());
+            }
+        }
+    }
+}

@@ -26,6 +26,7 @@ impl Client {
             Ok(leases) => Ok(leases
                 .dhcp_lease_info
                 .into_iter()
+                .flatten()
                 .filter_map(LeaseRow::into_lease)
                 .collect()),
             Err(error) if error.is_not_found() => Ok(Vec::new()),

@@ -24,8 +24,7 @@ pub(crate) struct Answer {
 struct Envelope<T> {
     #[serde(default)]
     meta: Map<String, Value>,
-    #[serde(default = "Vec::new")]
-    data: Vec<T>,
+    data: Option<Vec<T>>,
 }
 
 #[derive(Deserialize)]
@@ -86,7 +85,7 @@ impl Answer {
         }
         let envelope: Envelope<T> = serde_json::from_slice(&self.body).map_err(shape)?;
         match envelope.meta.get("rc").and_then(Value::as_str) {
-            Some("ok") => Ok(envelope.data),
+            Some("ok") => Ok(envelope.data.unwrap_or_default()),
             _ => Err(Error::Unsupported(Box::new(Refusal {
                 call: self.call.clone(),
                 status: Some(self.status),

@@ -11,7 +11,8 @@ use crate::{DnsRecord, Lease, Mac, PastClient, RecordType};
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Leases {
-    pub(crate) dhcp_lease_info: Vec<LeaseRow>,
+    /// Null and absent mean none.
+    pub(crate) dhcp_lease_info: Option<Vec<LeaseRow>>,
 }
 
 #[derive(Deserialize, Default)]

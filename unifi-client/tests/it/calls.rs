@@ -1,0 +1,344 @@
+//! Reads and reservations against answers of our own writing.
+
+use serde_json::{Value, json};
+use unifi_client::{Client, ClientPatch, ClientRecord, Error, Mac, NewClient};
+
+use crate::fake::{Fake, KEY, MAC, brief};
+
+const NETWORK: &str = "65aa00000000000000000001";
+const ID: &str = "65bb00000000000000000001";
+
+fn rows(rows: &Value) -> String {
+    json!({"meta": {"rc": "ok"}, "data": rows}).to_string()
+}
+
+fn refused(code: &str) -> String {
+    json!({"meta": {"rc": "error", "msg": code}, "data": []}).to_string()
+}
+
+fn user() -> Value {
+    json!({
+        "_id": ID, "mac": "bc:24:11:00:00:01", "name": "node-1", "hostname": "talos", "note": "rack 2",
+        "use_fixedip": "true", "fixed_ip": "172.16.8.11", "network_id": NETWORK, "last_seen": "1700000000",
+        "local_dns_record_enabled": false, "local_dns_record": "stale.home.example", "last_ip": "",
+        "x_surprise": {"deep": [1]},
+    })
+}
+
+fn record() -> ClientRecord {
+    ClientRecord {
+        id: ID.into(),
+        mac: MAC,
+        name: Some("node-1".into()),
+        hostname: Some("talos".into()),
+        note: Some("rack 2".into()),
+        use_fixed_ip: true,
+        fixed_ip: Some([172, 16, 8, 11].into()),
+        network_id: Some(NETWORK.into()),
+        local_dns: None,
+        last_seen: Some(1_700_000_000),
+        last_ip: None,
+    }
+}
+
+#[tokio::test]
+async fn every_request_carries_the_key_marked_as_secret_and_nothing_shows_it() {
+    let fake = Fake::new().on("GET /api/self/sites", 401, r#"{"error":{"code":401,"message":"Unauthorized"}}"#);
+    let client = fake.client();
+    let error = client.sites().await.unwrap_err();
+    let seen = fake.seen().remove(0);
+    let key = &seen.headers["x-api-key"];
+    assert_eq!(key.to_str().unwrap(), KEY);
+    assert!(key.is_sensitive());
+    assert_eq!(seen.headers["accept"], "application/json");
+    assert!(!seen.headers.contains_key("content-type"), "a GET has no content");
+    assert_eq!(fake.seen().len(), 1, "a refused key is never tried again");
+    let builder = Client::builder("https://192.0.2.1").api_key(KEY.to_owned().into());
+    for shown in [format!("{client:?}"), format!("{builder:?}"), format!("{error:?}"), error.to_string()] {
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_before_anything_is_sent() {
+    let built = |endpoint: &str, key: &str, site: &str| {
+        Client::builder(endpoint).api_key(key.to_owned().into()).site(site).exchange(Fake::new()).build()
+    };
+    for (endpoint, key, site, expected) in [
+        ("https://192.0.2.1", " key\n", "default", None),
+        ("https://192.0.2.1/proxy/network/", "key", "abcd1234", None),
+        ("https://192.0.2.1", "  ", "default", Some("Invalid 0 - [api_key]")),
+        ("https://192.0.2.1", "a\u{1}b", "default", Some("Invalid 0 - [api_key]")),
+        ("https://192.0.2.1", "key", "../../etc", Some("Invalid 0 - [site]")),
+        ("https://192.0.2.1", "key", "", Some("Invalid 0 - [site]")),
+        ("ftp://192.0.2.1", "key", "default", Some("Transport 0 - []")),
+    ] {
+        let outcome = built(endpoint, key, site).err();
+        assert_eq!(outcome.as_ref().map(brief).as_deref(), expected, "{endpoint} {key:?} {site}");
+    }
+    let error = Client::builder("https://192.0.2.1").build().unwrap_err();
+    assert_eq!(brief(&error), "Invalid 0 - [api_key]");
+}
+
+#[tokio::test]
+async fn the_site_is_told_with_its_role_or_the_visible_ones_are_named() {
+    let sites = rows(&json!([
+        {"name": "default", "desc": "Home", "role": "readonly", "external_id": "88f7"},
+        {"name": "x1y2z3aa", "desc": "Cabin"},
+    ]));
+    let fake = Fake::new().on("GET /api/self/sites", 200, sites);
+    let site = fake.client().site().await.unwrap();
+    assert_eq!((site.description.as_str(), site.role.as_deref(), site.uuid.as_deref()), ("Home", Some("readonly"), Some("88f7")));
+    let elsewhere = Client::builder("https://192.0.2.1").api_key(KEY.to_owned().into()).site("gone").exchange(fake).build();
+    let error = elsewhere.unwrap().site().await.unwrap_err();
+    assert!(error.is_not_found());
+    assert!(error.to_string().contains("default (Home), x1y2z3aa (Cabin)"), "{error}");
+}
+
+#[tokio::test]
+async fn networks_are_read_leniently_and_without_their_secrets() {
+    let canaries = json!({"x_wan_password": "canary-1", "wan_username": "canary-2", "x_ipsec_pre_shared_key": "canary-3"});
+    let mut answer = json!([
+        {"_id": "n1", "name": "infra", "purpose": "corporate", "ip_subnet": "172.16.8.1/24", "vlan_enabled": "true",
+         "vlan": "8", "dhcpd_enabled": true, "dhcpd_start": "172.16.8.100", "dhcpd_stop": "172.16.8.199",
+         "dhcpd_leasetime": "86400", "dhcpd_dns_enabled": true, "dhcpd_dns_1": "172.16.8.1", "dhcpd_dns_2": ""},
+        {"_id": "n2", "name": "old", "purpose": "corporate", "ip_subnet": "10.0.0.1/16", "enabled": false,
+         "vlan_enabled": false, "vlan": 9, "dhcpd_enabled": true, "dhcpd_dns_enabled": false, "dhcpd_dns_1": "9.9.9.9"},
+        {"_id": "n3", "name": "trunk", "purpose": "vlan-only", "vlan": 30},
+        {"_id": "n4", "name": "guests", "purpose": "guest", "ip_subnet": "bogus", "gateway_type": "switch"},
+        {"_id": "n5", "name": "WAN", "purpose": "wan"}, {"_id": "n6", "purpose": "remote-user-vpn", "ip_subnet": "10.9.0.1/24"},
+        {"purpose": "corporate", "name": "without id"},
+    ]);
+    for row in answer.as_array_mut().unwrap() {
+        row.as_object_mut().unwrap().extend(canaries.as_object().unwrap().clone());
+    }
+    let fake = Fake::new().on("GET /api/s/default/rest/networkconf", 200, rows(&answer));
+    let networks = fake.client().networks().await.unwrap();
+    let shown: Vec<_> = networks
+        .iter()
+        .map(|n| format!("{} {:?} {:?} dhcp={} {:?} {}", n.name, n.subnet.map(|s| s.to_string()), n.vlan, n.dhcp.enabled, n.dhcp.dns, n.dhcp_elsewhere))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            r#"infra Some("172.16.8.1/24") Some(8) dhcp=true [172.16.8.1] false"#,
+            r#"old Some("10.0.0.1/16") None dhcp=false [] false"#,
+            "trunk None Some(30) dhcp=false [] false",
+            "guests None None dhcp=false [] true",
+        ]
+    );
+    assert!(!format!("{networks:?}").contains("canary"));
+    let infra = &networks[0];
+    assert_eq!(infra.gateway(), Some([172, 16, 8, 1].into()));
+    for (last, assignable, dynamic) in [(0, false, false), (1, false, false), (11, true, false), (150, true, true), (255, false, false)] {
+        let address = [172, 16, 8, last].into();
+        assert_eq!((infra.is_assignable(address), infra.dhcp.is_dynamic(address)), (assignable, dynamic), "{address}");
+    }
+}
+
+#[tokio::test]
+async fn upstream_gathers_what_enabled_wans_forward_to() {
+    let wan = |priority: u32, fields: Value| {
+        let mut row = json!({"_id": "w", "purpose": "wan", "wan_failover_priority": priority});
+        row.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        row
+    };
+    let second = wan(2, json!({"wan_dns_preference": "manual", "wan_dns1": "9.9.9.9", "wan_dns2": "1.1.1.1"}));
+    let first = wan(1, json!({"wan_dns_preference": "manual", "wan_dns1": "1.1.1.1", "wan_dns2": "", "wan_ipv6_dns1": "2001:db8::stale"}));
+    let off = wan(1, json!({"enabled": false, "wan_dns_preference": "manual", "wan_dns1": "8.8.8.8"}));
+    let automatic = wan(1, json!({"wan_dns_preference": "auto", "wan_dns1": "10.0.0.1"}));
+    for (wans, servers, is_automatic) in [
+        (json!([second, first, off]), vec!["1.1.1.1", "9.9.9.9"], false),
+        (json!([automatic, off]), vec![], true),
+        (json!([]), vec![], true),
+    ] {
+        let fake = Fake::new()
+            .on("GET /api/s/default/rest/networkconf", 200, rows(&wans))
+            .on("GET /api/s/default/get/setting", 200, rows(&json!([{"key": "mgmt", "state": "x"}, {"key": "doh", "state": "off"}])));
+        let upstream = fake.client().upstream().await.unwrap();
+        assert_eq!((upstream.servers, upstream.automatic), (servers.into_iter().map(String::from).collect(), is_automatic));
+        assert_eq!(upstream.encrypted.as_deref(), Some("off"));
+    }
+}
+
+#[tokio::test]
+async fn presence_is_read_from_three_lists() {
+    let fake = Fake::new()
+        .on("GET /api/s/default/stat/sta", 200, rows(&json!([
+            {"mac": "BC-24-11-00-00-01", "ip": "172.16.8.50", "name": "", "hostname": "talos", "network_id": NETWORK},
+            {"mac": "no mac", "ip": "172.16.8.51"},
+        ])))
+        .on("GET /api/s/default/stat/device", 200, rows(&json!([{"mac": "f4:e2:c6:00:00:02", "ip": "172.16.8.2", "name": "Switch", "adopted": true}])))
+        .on("GET /v2/api/site/default/active-leases", 200, json!({"dhcp_lease_info": [
+            {"mac": "bc:24:11:00:00:01", "ip": "172.16.8.50", "lease_expiration_time": 1_800_000_000_u64, "display_name": "talos"},
+            {"mac": "bc:24:11:00:00:03", "ip": "172.16.8.53", "lease_expiration_time": "1800000000000"},
+            {"mac": "bc:24:11:00:00:04", "ip": "", "lease_expiration_time": -1},
+        ]}).to_string())
+        .on("GET /v2/api/site/default/active-leases", 200, r#"{"dhcp_lease_info": null}"#)
+        .on("GET /v2/api/site/default/active-leases", 404, r#"{"code":"api.err.NotFound","message":"none","errorCode":404}"#)
+        .on("GET /v2/api/site/default/active-leases", 403, r#"{"code":"api.err.NoPermission","errorCode":403}"#)
+        .on("GET /v2/api/site/default/clients/history?onlyNonBlocked=false&includeUnifiDevices=true&withinHours=0", 200,
+            json!([{"mac": "bc:24:11:00:00:05", "last_ip": "172.16.8.55", "last_seen": 1_700_000_000, "user_id": ID}, {}]).to_string());
+    let client = fake.client();
+    let active = client.active_clients().await.unwrap();
+    let shown: Vec<_> = active.iter().map(|c| format!("{} {:?} {:?} {}", c.mac, c.ip, c.name, c.device)).collect();
+    assert_eq!(
+        shown,
+        [
+            r#"bc:24:11:00:00:01 Some(172.16.8.50) Some("talos") false"#,
+            r#"f4:e2:c6:00:00:02 Some(172.16.8.2) Some("Switch") true"#,
+        ]
+    );
+    let leases = client.leases().await.unwrap();
+    assert_eq!(leases.iter().map(|l| (l.ip.octets()[3], l.expires)).collect::<Vec<_>>(), [(50, Some(1_800_000_000)), (53, Some(1_800_000_000))]);
+    assert_eq!(leases[0].name.as_deref(), Some("talos"));
+    assert_eq!(client.leases().await.unwrap(), [], "null");
+    assert_eq!(client.leases().await.unwrap(), [], "404");
+    assert!(matches!(client.leases().await, Err(Error::Forbidden(_))), "only an absent list is empty");
+    let past = client.past_clients().await.unwrap();
+    assert_eq!((past.len(), past[0].record_id.as_deref(), past[0].last_seen), (1, Some(ID), Some(1_700_000_000)));
+}
+
+#[tokio::test]
+async fn a_record_is_found_by_mac_in_two_places() {
+    let (by_filter, by_mac) =
+        ("GET /api/s/default/rest/user?mac=bc:24:11:00:00:01", "GET /api/s/default/stat/user/bc:24:11:00:00:01");
+    let stranger = json!([{"_id": "65bb00000000000000000009", "mac": "bc:24:11:00:00:09"}]);
+    let found = rows(&json!([user()]));
+    for (first, second, expected) in [
+        ((200, found.clone()), None, Ok(Some(record()))),
+        ((200, rows(&json!([]))), Some((200, found.clone())), Ok(Some(record()))),
+        // A gateway that does not filter must not hand out a stranger's record.
+        ((200, rows(&stranger)), Some((400, refused("api.err.UnknownUser"))), Ok(None)),
+        ((400, refused("api.err.IdRequired")), None, Err("AlreadyExists 400 api.err.IdRequired []")),
+        ((200, rows(&json!([]))), Some((400, r#"{"meta":{"rc":"error"},"data":[]}"#.into())), Ok(None)),
+        ((200, rows(&json!([]))), Some((404, refused("api.err.NoSiteContext"))), Err("NotFound 404 api.err.NoSiteContext []")),
+        ((200, refused("api.err.LoginRequired")), None, Err("Unauthorized 200 api.err.LoginRequired []")),
+    ] {
+        let mut fake = Fake::new().on(by_filter, first.0, first.1);
+        if let Some((status, body)) = second {
+            fake = fake.on(by_mac, status, body);
+        }
+        let outcome = fake.client().client_record(MAC).await;
+        assert_eq!(outcome.map_err(|error| brief(&error)), expected.map_err(String::from));
+    }
+}
+
+#[tokio::test]
+async fn a_cut_list_is_completed_with_all_reservations() {
+    let filler = |n: u32| json!({"_id": format!("{n:024x}"), "mac": Mac([2, 0, 0, 0, (n >> 8) as u8, n as u8]).to_string()});
+    for (listed, calls) in [(2_999, 1), (3_000, 2)] {
+        let fake = Fake::new()
+            .on("GET /api/s/default/rest/user", 200, rows(&(0..listed).map(filler).collect()))
+            .on("GET /api/s/default/rest/user?use_fixedip=true", 200, rows(&json!([user(), filler(1)])));
+        let records = fake.client().client_records().await.unwrap();
+        assert_eq!(fake.seen().len(), calls);
+        assert_eq!(records.iter().any(|r| r.reserved() == Some([172, 16, 8, 11].into())), calls == 2);
+        assert_eq!(records.len(), listed as usize + calls - 1);
+    }
+}
+
+#[tokio::test]
+async fn a_reservation_is_made_with_switch_address_and_network() {
+    let post = "POST /api/s/default/rest/user";
+    let mut client = NewClient {
+        mac: MAC,
+        name: Some("node-1".into()),
+        note: Some("ours".into()),
+        fixed_ip: [172, 16, 8, 11].into(),
+        network_id: NETWORK.into(),
+    };
+    let fake = Fake::new().on(post, 200, rows(&json!([user()])));
+    fake.client().create_client(&client).await.unwrap();
+    let sent = json!({"mac": "bc:24:11:00:00:01", "name": "node-1", "note": "ours", "noted": true,
+        "use_fixedip": true, "fixed_ip": "172.16.8.11", "network_id": NETWORK});
+    assert_eq!(fake.written(), sent);
+    (client.name, client.note) = (None, None);
+    fake.client().create_client(&client).await.unwrap();
+    assert_eq!(fake.written(), json!({"mac": "bc:24:11:00:00:01", "use_fixedip": true, "fixed_ip": "172.16.8.11", "network_id": NETWORK}));
+
+    for (status, body, expected) in [
+        (400, refused("api.err.MacUsed"), "AlreadyExists 400 api.err.MacUsed []"),
+        (400, refused("api.err.MacAlreadyRegistered"), "AlreadyExists 400 api.err.MacAlreadyRegistered []"),
+        (400, refused("api.err.DuplicateFixedIP"), "AddressTaken 400 api.err.DuplicateFixedIP []"),
+        (200, refused("api.err.FixedIpAlreadyUsedByDevice"), "AddressTaken 200 api.err.FixedIpAlreadyUsedByDevice []"),
+        (502, "bad gateway".into(), "Busy 502 - []"),
+        (429, "{}".into(), "Busy 429 - []"),
+        (200, "<!doctype html>starting".into(), "Busy 200 - []"),
+    ] {
+        let fake = Fake::new().on(post, status, body);
+        let error = fake.client().create_client(&client).await.unwrap_err();
+        assert_eq!(brief(&error), expected);
+        assert_eq!(fake.seen().len(), 1, "a POST is sent once: {expected}");
+    }
+    client.network_id = String::new();
+    let fake = Fake::new();
+    assert_eq!(brief(&fake.client().create_client(&client).await.unwrap_err()), "Invalid 0 - [network_id]");
+    assert_eq!(fake.calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_patch_sends_only_what_it_names() {
+    let put = format!("PUT /api/s/default/rest/user/{ID}");
+    let address = |address: Option<[u8; 4]>| Some(address.map(Into::into));
+    for (patch, sent) in [
+        (
+            ClientPatch { fixed_ip: address(Some([172, 16, 8, 12])), network_id: Some(NETWORK.into()), ..ClientPatch::default() },
+            json!({"use_fixedip": true, "fixed_ip": "172.16.8.12", "network_id": NETWORK}),
+        ),
+        (ClientPatch { fixed_ip: address(None), ..ClientPatch::default() }, json!({"use_fixedip": false, "fixed_ip": ""})),
+        (ClientPatch { note: Some("mine".into()), ..ClientPatch::default() }, json!({"note": "mine", "noted": true})),
+        (ClientPatch { note: Some(String::new()), name: Some(String::new()), ..ClientPatch::default() }, json!({"note": "", "name": ""})),
+    ] {
+        // No rows is how the gateway answers a change that changed nothing.
+        for answer in [json!([]), json!([user()])] {
+            let fake = Fake::new().on(&put, 200, rows(&answer));
+            fake.client().update_client(ID, MAC, &patch).await.unwrap();
+            assert_eq!((fake.calls(), fake.written()), (vec![put.clone()], sent.clone()));
+        }
+    }
+    let fake = Fake::new();
+    fake.client().update_client(ID, MAC, &ClientPatch::default()).await.unwrap();
+    assert_eq!(fake.calls(), [""; 0], "an empty patch is not sent");
+    let stale = ClientPatch { network_id: Some(String::new()), ..ClientPatch::default() };
+    assert_eq!(brief(&fake.client().update_client(ID, MAC, &stale).await.unwrap_err()), "Invalid 0 - [network_id]");
+    assert_eq!(brief(&fake.client().update_client("a/../b", MAC, &stale).await.unwrap_err()), "Invalid 0 - [id]");
+}
+
+#[tokio::test]
+async fn a_record_that_was_made_anew_is_changed_under_its_new_id() {
+    let patch = ClientPatch { fixed_ip: Some(Some([172, 16, 8, 12].into())), ..ClientPatch::default() };
+    let old = "PUT /api/s/default/rest/user/65bb000000000000000000ff";
+    let new = format!("PUT /api/s/default/rest/user/{ID}");
+    let filter = "GET /api/s/default/rest/user?mac=bc:24:11:00:00:01";
+    let fake = Fake::new()
+        .on(old, 400, refused("api.err.IdInvalid"))
+        .on(filter, 200, rows(&json!([user()])))
+        .on(&new, 200, rows(&json!([])));
+    fake.client().update_client("65bb000000000000000000ff", MAC, &patch).await.unwrap();
+    assert_eq!(fake.calls(), [old, filter, new.as_str()]);
+    assert_eq!(fake.written(), json!({"mac": "bc:24:11:00:00:01", "use_fixedip": true, "fixed_ip": "172.16.8.12"}));
+
+    let stranger = rows(&json!([{"_id": ID, "mac": "bc:24:11:00:00:09"}]));
+    let fake = Fake::new().on(&new, 200, stranger);
+    let error = fake.client().update_client(ID, MAC, &patch).await.unwrap_err();
+    assert!(matches!(error, Error::Conflict(_)), "{error}");
+}
+
+#[tokio::test]
+async fn the_version_comes_from_either_api() {
+    let (info, system) = ("GET /integration/v1/info", "GET /api/s/default/stat/sysinfo");
+    for (first, second, expected) in [
+        ((200, r#"{"applicationVersion":"10.5.66"}"#), None, Ok("10.5.66")),
+        ((404, r#"{"meta":{"rc":"error","msg":"api.err.NotFound"},"data":[]}"#), Some(r#"{"meta":{"rc":"ok"},"data":[{"version":"8.6.9"}]}"#), Ok("8.6.9")),
+        ((404, "<html>nothing here</html>"), Some(r#"{"meta":{"rc":"ok"},"data":[{"version":"x"}]}"#), Err("Unsupported 0 - []")),
+        ((503, "<html>starting</html>"), None, Err("Busy 503 - []")),
+    ] {
+        let mut fake = Fake::new().on(info, first.0, first.1);
+        if let Some(body) = second {
+            fake = fake.on(system, 200, body);
+        }
+        let version = fake.client().version().await;
+        assert_eq!(version.map(|v| v.to_string()).map_err(|e| brief(&e)), expected.map(String::from).map_err(String::from));
+    }
+}

@@ -43,7 +43,11 @@ fn record() -> ClientRecord {
 
 #[tokio::test]
 async fn every_request_carries_the_key_marked_as_secret_and_nothing_shows_it() {
-    let fake = Fake::new().on("GET /api/self/sites", 401, r#"{"error":{"code":401,"message":"Unauthorized"}}"#);
+    let fake = Fake::new().on(
+        "GET /api/self/sites",
+        401,
+        r#"{"error":{"code":401,"message":"Unauthorized"}}"#,
+    );
     let client = fake.client();
     let error = client.sites().await.unwrap_err();
     let seen = fake.seen().remove(0);
@@ -51,10 +55,18 @@ async fn every_request_carries_the_key_marked_as_secret_and_nothing_shows_it() {
     assert_eq!(key.to_str().unwrap(), KEY);
     assert!(key.is_sensitive());
     assert_eq!(seen.headers["accept"], "application/json");
-    assert!(!seen.headers.contains_key("content-type"), "a GET has no content");
+    assert!(
+        !seen.headers.contains_key("content-type"),
+        "a GET has no content"
+    );
     assert_eq!(fake.seen().len(), 1, "a refused key is never tried again");
     let builder = Client::builder("https://192.0.2.1").api_key(KEY.to_owned().into());
-    for shown in [format!("{client:?}"), format!("{builder:?}"), format!("{error:?}"), error.to_string()] {
+    for shown in [
+        format!("{client:?}"),
+        format!("{builder:?}"),
+        format!("{error:?}"),
+        error.to_string(),
+    ] {
         assert!(!shown.contains("canary"), "{shown}");
     }
 }
@@ -62,19 +74,47 @@ async fn every_request_carries_the_key_marked_as_secret_and_nothing_shows_it() {
 #[test]
 fn settings_that_cannot_work_are_refused_before_anything_is_sent() {
     let built = |endpoint: &str, key: &str, site: &str| {
-        Client::builder(endpoint).api_key(key.to_owned().into()).site(site).exchange(Fake::new()).build()
+        Client::builder(endpoint)
+            .api_key(key.to_owned().into())
+            .site(site)
+            .exchange(Fake::new())
+            .build()
     };
     for (endpoint, key, site, expected) in [
         ("https://192.0.2.1", " key\n", "default", None),
         ("https://192.0.2.1/proxy/network/", "key", "abcd1234", None),
-        ("https://192.0.2.1", "  ", "default", Some("Invalid 0 - [api_key]")),
-        ("https://192.0.2.1", "a\u{1}b", "default", Some("Invalid 0 - [api_key]")),
-        ("https://192.0.2.1", "key", "../../etc", Some("Invalid 0 - [site]")),
+        (
+            "https://192.0.2.1",
+            "  ",
+            "default",
+            Some("Invalid 0 - [api_key]"),
+        ),
+        (
+            "https://192.0.2.1",
+            "a\u{1}b",
+            "default",
+            Some("Invalid 0 - [api_key]"),
+        ),
+        (
+            "https://192.0.2.1",
+            "key",
+            "../../etc",
+            Some("Invalid 0 - [site]"),
+        ),
         ("https://192.0.2.1", "key", "", Some("Invalid 0 - [site]")),
-        ("ftp://192.0.2.1", "key", "default", Some("Transport 0 - []")),
+        (
+            "ftp://192.0.2.1",
+            "key",
+            "default",
+            Some("Transport 0 - []"),
+        ),
     ] {
         let outcome = built(endpoint, key, site).err();
-        assert_eq!(outcome.as_ref().map(brief).as_deref(), expected, "{endpoint} {key:?} {site}");
+        assert_eq!(
+            outcome.as_ref().map(brief).as_deref(),
+            expected,
+            "{endpoint} {key:?} {site}"
+        );
     }
     let error = Client::builder("https://192.0.2.1").build().unwrap_err();
     assert_eq!(brief(&error), "Invalid 0 - [api_key]");
@@ -88,11 +128,27 @@ async fn the_site_is_told_with_its_role_or_the_visible_ones_are_named() {
     ]));
     let fake = Fake::new().on("GET /api/self/sites", 200, sites);
     let site = fake.client().site().await.unwrap();
-    assert_eq!((site.description.as_str(), site.role.as_deref(), site.uuid.as_deref()), ("Home", Some("readonly"), Some("88f7")));
-    let elsewhere = Client::builder("https://192.0.2.1").api_key(KEY.to_owned().into()).site("gone").exchange(fake).build();
+    assert_eq!(
+        (
+            site.description.as_str(),
+            site.role.as_deref(),
+            site.uuid.as_deref()
+        ),
+        ("Home", Some("readonly"), Some("88f7"))
+    );
+    let elsewhere = Client::builder("https://192.0.2.1")
+        .api_key(KEY.to_owned().into())
+        .site("gone")
+        .exchange(fake)
+        .build();
     let error = elsewhere.unwrap().site().await.unwrap_err();
     assert!(error.is_not_found());
-    assert!(error.to_string().contains("default (Home), x1y2z3aa (Cabin)"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("default (Home), x1y2z3aa (Cabin)"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -110,13 +166,25 @@ async fn networks_are_read_leniently_and_without_their_secrets() {
         {"purpose": "corporate", "name": "without id"},
     ]);
     for row in answer.as_array_mut().unwrap() {
-        row.as_object_mut().unwrap().extend(canaries.as_object().unwrap().clone());
+        row.as_object_mut()
+            .unwrap()
+            .extend(canaries.as_object().unwrap().clone());
     }
     let fake = Fake::new().on("GET /api/s/default/rest/networkconf", 200, rows(&answer));
     let networks = fake.client().networks().await.unwrap();
     let shown: Vec<_> = networks
         .iter()
-        .map(|n| format!("{} {:?} {:?} dhcp={} {:?} {}", n.name, n.subnet.map(|s| s.to_string()), n.vlan, n.dhcp.enabled, n.dhcp.dns, n.dhcp_elsewhere))
+        .map(|n| {
+            format!(
+                "{} {:?} {:?} dhcp={} {:?} {}",
+                n.name,
+                n.subnet.map(|s| s.to_string()),
+                n.vlan,
+                n.dhcp.enabled,
+                n.dhcp.dns,
+                n.dhcp_elsewhere
+            )
+        })
         .collect();
     assert_eq!(
         shown,
@@ -130,9 +198,19 @@ async fn networks_are_read_leniently_and_without_their_secrets() {
     assert!(!format!("{networks:?}").contains("canary"));
     let infra = &networks[0];
     assert_eq!(infra.gateway(), Some([172, 16, 8, 1].into()));
-    for (last, assignable, dynamic) in [(0, false, false), (1, false, false), (11, true, false), (150, true, true), (255, false, false)] {
+    for (last, assignable, dynamic) in [
+        (0, false, false),
+        (1, false, false),
+        (11, true, false),
+        (150, true, true),
+        (255, false, false),
+    ] {
         let address = [172, 16, 8, last].into();
-        assert_eq!((infra.is_assignable(address), infra.dhcp.is_dynamic(address)), (assignable, dynamic), "{address}");
+        assert_eq!(
+            (infra.is_assignable(address), infra.dhcp.is_dynamic(address)),
+            (assignable, dynamic),
+            "{address}"
+        );
     }
 }
 
@@ -140,23 +218,51 @@ async fn networks_are_read_leniently_and_without_their_secrets() {
 async fn upstream_gathers_what_enabled_wans_forward_to() {
     let wan = |priority: u32, fields: Value| {
         let mut row = json!({"_id": "w", "purpose": "wan", "wan_failover_priority": priority});
-        row.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        row.as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
         row
     };
-    let second = wan(2, json!({"wan_dns_preference": "manual", "wan_dns1": "9.9.9.9", "wan_dns2": "1.1.1.1"}));
-    let first = wan(1, json!({"wan_dns_preference": "manual", "wan_dns1": "1.1.1.1", "wan_dns2": "", "wan_ipv6_dns1": "2001:db8::stale"}));
-    let off = wan(1, json!({"enabled": false, "wan_dns_preference": "manual", "wan_dns1": "8.8.8.8"}));
-    let automatic = wan(1, json!({"wan_dns_preference": "auto", "wan_dns1": "10.0.0.1"}));
+    let second = wan(
+        2,
+        json!({"wan_dns_preference": "manual", "wan_dns1": "9.9.9.9", "wan_dns2": "1.1.1.1"}),
+    );
+    let first = wan(
+        1,
+        json!({"wan_dns_preference": "manual", "wan_dns1": "1.1.1.1", "wan_dns2": "", "wan_ipv6_dns1": "2001:db8::stale"}),
+    );
+    let off = wan(
+        1,
+        json!({"enabled": false, "wan_dns_preference": "manual", "wan_dns1": "8.8.8.8"}),
+    );
+    let automatic = wan(
+        1,
+        json!({"wan_dns_preference": "auto", "wan_dns1": "10.0.0.1"}),
+    );
     for (wans, servers, is_automatic) in [
-        (json!([second, first, off]), vec!["1.1.1.1", "9.9.9.9"], false),
+        (
+            json!([second, first, off]),
+            vec!["1.1.1.1", "9.9.9.9"],
+            false,
+        ),
         (json!([automatic, off]), vec![], true),
         (json!([]), vec![], true),
     ] {
         let fake = Fake::new()
             .on("GET /api/s/default/rest/networkconf", 200, rows(&wans))
-            .on("GET /api/s/default/get/setting", 200, rows(&json!([{"key": "mgmt", "state": "x"}, {"key": "doh", "state": "off"}])));
+            .on(
+                "GET /api/s/default/get/setting",
+                200,
+                rows(&json!([{"key": "mgmt", "state": "x"}, {"key": "doh", "state": "off"}])),
+            );
         let upstream = fake.client().upstream().await.unwrap();
-        assert_eq!((upstream.servers, upstream.automatic), (servers.into_iter().map(String::from).collect(), is_automatic));
+        assert_eq!(
+            (upstream.servers, upstream.automatic),
+            (
+                servers.into_iter().map(String::from).collect(),
+                is_automatic
+            )
+        );
         assert_eq!(upstream.encrypted.as_deref(), Some("off"));
     }
 }
@@ -181,7 +287,10 @@ async fn presence_is_read_from_three_lists() {
             json!([{"mac": "bc:24:11:00:00:05", "last_ip": "172.16.8.55", "last_seen": 1_700_000_000, "user_id": ID}, {}]).to_string());
     let client = fake.client();
     let active = client.active_clients().await.unwrap();
-    let shown: Vec<_> = active.iter().map(|c| format!("{} {:?} {:?} {}", c.mac, c.ip, c.name, c.device)).collect();
+    let shown: Vec<_> = active
+        .iter()
+        .map(|c| format!("{} {:?} {:?} {}", c.mac, c.ip, c.name, c.device))
+        .collect();
     assert_eq!(
         shown,
         [
@@ -190,37 +299,78 @@ async fn presence_is_read_from_three_lists() {
         ]
     );
     let leases = client.leases().await.unwrap();
-    assert_eq!(leases.iter().map(|l| (l.ip.octets()[3], l.expires)).collect::<Vec<_>>(), [(50, Some(1_800_000_000)), (53, Some(1_800_000_000))]);
+    assert_eq!(
+        leases
+            .iter()
+            .map(|l| (l.ip.octets()[3], l.expires))
+            .collect::<Vec<_>>(),
+        [(50, Some(1_800_000_000)), (53, Some(1_800_000_000))]
+    );
     assert_eq!(leases[0].name.as_deref(), Some("talos"));
     assert_eq!(client.leases().await.unwrap(), [], "null");
     assert_eq!(client.leases().await.unwrap(), [], "404");
-    assert!(matches!(client.leases().await, Err(Error::Forbidden(_))), "only an absent list is empty");
+    assert!(
+        matches!(client.leases().await, Err(Error::Forbidden(_))),
+        "only an absent list is empty"
+    );
     let past = client.past_clients().await.unwrap();
-    assert_eq!((past.len(), past[0].record_id.as_deref(), past[0].last_seen), (1, Some(ID), Some(1_700_000_000)));
+    assert_eq!(
+        (past.len(), past[0].record_id.as_deref(), past[0].last_seen),
+        (1, Some(ID), Some(1_700_000_000))
+    );
 }
 
 #[tokio::test]
 async fn a_record_is_found_by_mac_in_two_places() {
-    let (by_filter, by_mac) =
-        ("GET /api/s/default/rest/user?mac=bc:24:11:00:00:01", "GET /api/s/default/stat/user/bc:24:11:00:00:01");
+    let (by_filter, by_mac) = (
+        "GET /api/s/default/rest/user?mac=bc:24:11:00:00:01",
+        "GET /api/s/default/stat/user/bc:24:11:00:00:01",
+    );
     let stranger = json!([{"_id": "65bb00000000000000000009", "mac": "bc:24:11:00:00:09"}]);
     let found = rows(&json!([user()]));
     for (first, second, expected) in [
         ((200, found.clone()), None, Ok(Some(record()))),
-        ((200, rows(&json!([]))), Some((200, found.clone())), Ok(Some(record()))),
+        (
+            (200, rows(&json!([]))),
+            Some((200, found.clone())),
+            Ok(Some(record())),
+        ),
         // A gateway that does not filter must not hand out a stranger's record.
-        ((200, rows(&stranger)), Some((400, refused("api.err.UnknownUser"))), Ok(None)),
-        ((400, refused("api.err.IdRequired")), None, Err("AlreadyExists 400 api.err.IdRequired []")),
-        ((200, rows(&json!([]))), Some((400, r#"{"meta":{"rc":"error"},"data":[]}"#.into())), Ok(None)),
-        ((200, rows(&json!([]))), Some((404, refused("api.err.NoSiteContext"))), Err("NotFound 404 api.err.NoSiteContext []")),
-        ((200, refused("api.err.LoginRequired")), None, Err("Unauthorized 200 api.err.LoginRequired []")),
+        (
+            (200, rows(&stranger)),
+            Some((400, refused("api.err.UnknownUser"))),
+            Ok(None),
+        ),
+        (
+            (400, refused("api.err.IdRequired")),
+            None,
+            Err("AlreadyExists 400 api.err.IdRequired []"),
+        ),
+        (
+            (200, rows(&json!([]))),
+            Some((400, r#"{"meta":{"rc":"error"},"data":[]}"#.into())),
+            Ok(None),
+        ),
+        (
+            (200, rows(&json!([]))),
+            Some((404, refused("api.err.NoSiteContext"))),
+            Err("NotFound 404 api.err.NoSiteContext []"),
+        ),
+        (
+            (200, refused("api.err.LoginRequired")),
+            None,
+            Err("Unauthorized 200 api.err.LoginRequired []"),
+        ),
     ] {
         let mut fake = Fake::new().on(by_filter, first.0, first.1);
         if let Some((status, body)) = second {
             fake = fake.on(by_mac, status, body);
         }
         let outcome = fake.client().client_record(MAC).await;
-        assert_eq!(outcome.map_err(|error| brief(&error)), expected.map_err(String::from));
+        assert_eq!(
+            outcome.map_err(|error| brief(&error)),
+            expected.map_err(String::from)
+        );
     }
 }
 
@@ -229,11 +379,24 @@ async fn a_cut_list_is_completed_with_all_reservations() {
     let filler = |n: u32| json!({"_id": format!("{n:024x}"), "mac": Mac([2, 0, 0, 0, (n >> 8) as u8, n as u8]).to_string()});
     for (listed, calls) in [(2_999, 1), (3_000, 2)] {
         let fake = Fake::new()
-            .on("GET /api/s/default/rest/user", 200, rows(&(0..listed).map(filler).collect()))
-            .on("GET /api/s/default/rest/user?use_fixedip=true", 200, rows(&json!([user(), filler(1)])));
+            .on(
+                "GET /api/s/default/rest/user",
+                200,
+                rows(&(0..listed).map(filler).collect()),
+            )
+            .on(
+                "GET /api/s/default/rest/user?use_fixedip=true",
+                200,
+                rows(&json!([user(), filler(1)])),
+            );
         let records = fake.client().client_records().await.unwrap();
         assert_eq!(fake.seen().len(), calls);
-        assert_eq!(records.iter().any(|r| r.reserved() == Some([172, 16, 8, 11].into())), calls == 2);
+        assert_eq!(
+            records
+                .iter()
+                .any(|r| r.reserved() == Some([172, 16, 8, 11].into())),
+            calls == 2
+        );
         assert_eq!(records.len(), listed as usize + calls - 1);
     }
 }
@@ -255,13 +418,32 @@ async fn a_reservation_is_made_with_switch_address_and_network() {
     assert_eq!(fake.written(), sent);
     (client.name, client.note) = (None, None);
     fake.client().create_client(&client).await.unwrap();
-    assert_eq!(fake.written(), json!({"mac": "bc:24:11:00:00:01", "use_fixedip": true, "fixed_ip": "172.16.8.11", "network_id": NETWORK}));
+    assert_eq!(
+        fake.written(),
+        json!({"mac": "bc:24:11:00:00:01", "use_fixedip": true, "fixed_ip": "172.16.8.11", "network_id": NETWORK})
+    );
 
     for (status, body, expected) in [
-        (400, refused("api.err.MacUsed"), "AlreadyExists 400 api.err.MacUsed []"),
-        (400, refused("api.err.MacAlreadyRegistered"), "AlreadyExists 400 api.err.MacAlreadyRegistered []"),
-        (400, refused("api.err.DuplicateFixedIP"), "AddressTaken 400 api.err.DuplicateFixedIP []"),
-        (200, refused("api.err.FixedIpAlreadyUsedByDevice"), "AddressTaken 200 api.err.FixedIpAlreadyUsedByDevice []"),
+        (
+            400,
+            refused("api.err.MacUsed"),
+            "AlreadyExists 400 api.err.MacUsed []",
+        ),
+        (
+            400,
+            refused("api.err.MacAlreadyRegistered"),
+            "AlreadyExists 400 api.err.MacAlreadyRegistered []",
+        ),
+        (
+            400,
+            refused("api.err.DuplicateFixedIP"),
+            "AddressTaken 400 api.err.DuplicateFixedIP []",
+        ),
+        (
+            200,
+            refused("api.err.FixedIpAlreadyUsedByDevice"),
+            "AddressTaken 200 api.err.FixedIpAlreadyUsedByDevice []",
+        ),
         (502, "bad gateway".into(), "Busy 502 - []"),
         (429, "{}".into(), "Busy 429 - []"),
         (200, "<!doctype html>starting".into(), "Busy 200 - []"),
@@ -273,7 +455,10 @@ async fn a_reservation_is_made_with_switch_address_and_network() {
     }
     client.network_id = String::new();
     let fake = Fake::new();
-    assert_eq!(brief(&fake.client().create_client(&client).await.unwrap_err()), "Invalid 0 - [network_id]");
+    assert_eq!(
+        brief(&fake.client().create_client(&client).await.unwrap_err()),
+        "Invalid 0 - [network_id]"
+    );
     assert_eq!(fake.calls(), [""; 0]);
 }
 
@@ -283,31 +468,84 @@ async fn a_patch_sends_only_what_it_names() {
     let address = |address: Option<[u8; 4]>| Some(address.map(Into::into));
     for (patch, sent) in [
         (
-            ClientPatch { fixed_ip: address(Some([172, 16, 8, 12])), network_id: Some(NETWORK.into()), ..ClientPatch::default() },
+            ClientPatch {
+                fixed_ip: address(Some([172, 16, 8, 12])),
+                network_id: Some(NETWORK.into()),
+                ..ClientPatch::default()
+            },
             json!({"use_fixedip": true, "fixed_ip": "172.16.8.12", "network_id": NETWORK}),
         ),
-        (ClientPatch { fixed_ip: address(None), ..ClientPatch::default() }, json!({"use_fixedip": false, "fixed_ip": ""})),
-        (ClientPatch { note: Some("mine".into()), ..ClientPatch::default() }, json!({"note": "mine", "noted": true})),
-        (ClientPatch { note: Some(String::new()), name: Some(String::new()), ..ClientPatch::default() }, json!({"note": "", "name": ""})),
+        (
+            ClientPatch {
+                fixed_ip: address(None),
+                ..ClientPatch::default()
+            },
+            json!({"use_fixedip": false, "fixed_ip": ""}),
+        ),
+        (
+            ClientPatch {
+                note: Some("mine".into()),
+                ..ClientPatch::default()
+            },
+            json!({"note": "mine", "noted": true}),
+        ),
+        (
+            ClientPatch {
+                note: Some(String::new()),
+                name: Some(String::new()),
+                ..ClientPatch::default()
+            },
+            json!({"note": "", "name": ""}),
+        ),
     ] {
         // No rows is how the gateway answers a change that changed nothing.
         for answer in [json!([]), json!([user()])] {
             let fake = Fake::new().on(&put, 200, rows(&answer));
             fake.client().update_client(ID, MAC, &patch).await.unwrap();
-            assert_eq!((fake.calls(), fake.written()), (vec![put.clone()], sent.clone()));
+            assert_eq!(
+                (fake.calls(), fake.written()),
+                (vec![put.clone()], sent.clone())
+            );
         }
     }
     let fake = Fake::new();
-    fake.client().update_client(ID, MAC, &ClientPatch::default()).await.unwrap();
+    fake.client()
+        .update_client(ID, MAC, &ClientPatch::default())
+        .await
+        .unwrap();
     assert_eq!(fake.calls(), [""; 0], "an empty patch is not sent");
-    let stale = ClientPatch { network_id: Some(String::new()), ..ClientPatch::default() };
-    assert_eq!(brief(&fake.client().update_client(ID, MAC, &stale).await.unwrap_err()), "Invalid 0 - [network_id]");
-    assert_eq!(brief(&fake.client().update_client("a/../b", MAC, &stale).await.unwrap_err()), "Invalid 0 - [id]");
+    let stale = ClientPatch {
+        network_id: Some(String::new()),
+        ..ClientPatch::default()
+    };
+    assert_eq!(
+        brief(
+            &fake
+                .client()
+                .update_client(ID, MAC, &stale)
+                .await
+                .unwrap_err()
+        ),
+        "Invalid 0 - [network_id]"
+    );
+    assert_eq!(
+        brief(
+            &fake
+                .client()
+                .update_client("a/../b", MAC, &stale)
+                .await
+                .unwrap_err()
+        ),
+        "Invalid 0 - [id]"
+    );
 }
 
 #[tokio::test]
 async fn a_record_that_was_made_anew_is_changed_under_its_new_id() {
-    let patch = ClientPatch { fixed_ip: Some(Some([172, 16, 8, 12].into())), ..ClientPatch::default() };
+    let patch = ClientPatch {
+        fixed_ip: Some(Some([172, 16, 8, 12].into())),
+        ..ClientPatch::default()
+    };
     let old = "PUT /api/s/default/rest/user/65bb000000000000000000ff";
     let new = format!("PUT /api/s/default/rest/user/{ID}");
     let filter = "GET /api/s/default/rest/user?mac=bc:24:11:00:00:01";
@@ -315,23 +553,51 @@ async fn a_record_that_was_made_anew_is_changed_under_its_new_id() {
         .on(old, 400, refused("api.err.IdInvalid"))
         .on(filter, 200, rows(&json!([user()])))
         .on(&new, 200, rows(&json!([])));
-    fake.client().update_client("65bb000000000000000000ff", MAC, &patch).await.unwrap();
+    fake.client()
+        .update_client("65bb000000000000000000ff", MAC, &patch)
+        .await
+        .unwrap();
     assert_eq!(fake.calls(), [old, filter, new.as_str()]);
-    assert_eq!(fake.written(), json!({"mac": "bc:24:11:00:00:01", "use_fixedip": true, "fixed_ip": "172.16.8.12"}));
+    assert_eq!(
+        fake.written(),
+        json!({"mac": "bc:24:11:00:00:01", "use_fixedip": true, "fixed_ip": "172.16.8.12"})
+    );
 
     let stranger = rows(&json!([{"_id": ID, "mac": "bc:24:11:00:00:09"}]));
     let fake = Fake::new().on(&new, 200, stranger);
-    let error = fake.client().update_client(ID, MAC, &patch).await.unwrap_err();
+    let error = fake
+        .client()
+        .update_client(ID, MAC, &patch)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Conflict(_)), "{error}");
 }
 
 #[tokio::test]
 async fn the_version_comes_from_either_api() {
-    let (info, system) = ("GET /integration/v1/info", "GET /api/s/default/stat/sysinfo");
+    let (info, system) = (
+        "GET /integration/v1/info",
+        "GET /api/s/default/stat/sysinfo",
+    );
     for (first, second, expected) in [
-        ((200, r#"{"applicationVersion":"10.5.66"}"#), None, Ok("10.5.66")),
-        ((404, r#"{"meta":{"rc":"error","msg":"api.err.NotFound"},"data":[]}"#), Some(r#"{"meta":{"rc":"ok"},"data":[{"version":"8.6.9"}]}"#), Ok("8.6.9")),
-        ((404, "<html>nothing here</html>"), Some(r#"{"meta":{"rc":"ok"},"data":[{"version":"x"}]}"#), Err("Unsupported 0 - []")),
+        (
+            (200, r#"{"applicationVersion":"10.5.66"}"#),
+            None,
+            Ok("10.5.66"),
+        ),
+        (
+            (
+                404,
+                r#"{"meta":{"rc":"error","msg":"api.err.NotFound"},"data":[]}"#,
+            ),
+            Some(r#"{"meta":{"rc":"ok"},"data":[{"version":"8.6.9"}]}"#),
+            Ok("8.6.9"),
+        ),
+        (
+            (404, "<html>nothing here</html>"),
+            Some(r#"{"meta":{"rc":"ok"},"data":[{"version":"x"}]}"#),
+            Err("Unsupported 0 - []"),
+        ),
         ((503, "<html>starting</html>"), None, Err("Busy 503 - []")),
     ] {
         let mut fake = Fake::new().on(info, first.0, first.1);
@@ -339,6 +605,9 @@ async fn the_version_comes_from_either_api() {
             fake = fake.on(system, 200, body);
         }
         let version = fake.client().version().await;
-        assert_eq!(version.map(|v| v.to_string()).map_err(|e| brief(&e)), expected.map(String::from).map_err(String::from));
+        assert_eq!(
+            version.map(|v| v.to_string()).map_err(|e| brief(&e)),
+            expected.map(String::from).map_err(String::from)
+        );
     }
 }

@@ -38,11 +38,19 @@ impl Fake {
 
     /// The same answer to everything.
     pub(crate) fn always(status: u16, body: &str) -> Arc<Self> {
-        Arc::new(Self { otherwise: Some((status, "application/json", body.to_owned())), ..Self::default() })
+        Arc::new(Self {
+            otherwise: Some((status, "application/json", body.to_owned())),
+            ..Self::default()
+        })
     }
 
     /// `call`: method and path below `/proxy/network`.
-    pub(crate) fn on(self: &Arc<Self>, call: &str, status: u16, body: impl Into<String>) -> Arc<Self> {
+    pub(crate) fn on(
+        self: &Arc<Self>,
+        call: &str,
+        status: u16,
+        body: impl Into<String>,
+    ) -> Arc<Self> {
         self.typed(call, status, "application/json;charset=UTF-8", body)
     }
 
@@ -54,7 +62,10 @@ impl Fake {
         body: impl Into<String>,
     ) -> Arc<Self> {
         let mut answers = self.answers.lock().unwrap();
-        answers.entry(call.to_owned()).or_default().push_back((status, content_type, body.into()));
+        answers
+            .entry(call.to_owned())
+            .or_default()
+            .push_back((status, content_type, body.into()));
         drop(answers);
         self.clone()
     }
@@ -78,7 +89,12 @@ impl Fake {
 
     /// Body of the last write.
     pub(crate) fn written(&self) -> Value {
-        self.seen().into_iter().rev().find(|seen| !seen.call.starts_with("GET")).unwrap().body
+        self.seen()
+            .into_iter()
+            .rev()
+            .find(|seen| !seen.call.starts_with("GET"))
+            .unwrap()
+            .body
     }
 }
 
@@ -86,10 +102,16 @@ impl Fake {
 impl Exchange for Fake {
     async fn exchange(&self, request: http::Request<Bytes>) -> Result<ExchangeResponse, Error> {
         let path = request.uri().path_and_query().unwrap().as_str();
-        let below = path.strip_prefix("/proxy/network").unwrap_or_else(|| panic!("{path} is outside the application"));
+        let below = path
+            .strip_prefix("/proxy/network")
+            .unwrap_or_else(|| panic!("{path} is outside the application"));
         let call = format!("{} {below}", request.method());
         let body = serde_json::from_slice(request.body()).unwrap_or(Value::Null);
-        self.seen.lock().unwrap().push(Seen { call: call.clone(), body, headers: request.headers().clone() });
+        self.seen.lock().unwrap().push(Seen {
+            call: call.clone(),
+            body,
+            headers: request.headers().clone(),
+        });
         let (status, content_type, body) = {
             let mut answers = self.answers.lock().unwrap();
             match (answers.get_mut(&call), &self.otherwise) {
@@ -102,7 +124,12 @@ impl Exchange for Fake {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static(content_type));
         let body = stream::once(async move { Ok(Bytes::from(body)) }).boxed();
-        Ok(ExchangeResponse { status, reason: String::new(), headers, body })
+        Ok(ExchangeResponse {
+            status,
+            reason: String::new(),
+            headers,
+            body,
+        })
     }
 }
 
@@ -129,6 +156,13 @@ impl Clock for NoWait {
 pub(crate) fn brief(error: &unifi_client::Error) -> String {
     let debug = format!("{error:?}");
     let kind = debug.split(['(', ' ']).next().unwrap_or_default();
-    let fields = error.refusal().map(|refusal| refusal.fields.join(",")).unwrap_or_default();
-    format!("{kind} {} {} [{fields}]", error.status().unwrap_or_default(), error.code().unwrap_or("-"))
+    let fields = error
+        .refusal()
+        .map(|refusal| refusal.fields.join(","))
+        .unwrap_or_default();
+    format!(
+        "{kind} {} {} [{fields}]",
+        error.status().unwrap_or_default(),
+        error.code().unwrap_or("-")
+    )
 }

@@ -10,10 +10,42 @@ use crate::fake::{Fake, MAC};
 /// JSON whose keys are those the client reads, with values of any type.
 fn answer() -> impl Strategy<Value = Value> {
     let key = prop::sample::select(vec![
-        "meta", "data", "rc", "msg", "_id", "id", "mac", "ip", "name", "key", "value", "ttl", "enabled", "purpose", "vlan",
-        "ip_subnet", "fixed_ip", "use_fixedip", "last_seen", "dhcp_lease_info", "totalCount", "offset", "count", "type",
-        "domain", "ttlSeconds", "applicationVersion", "code", "message", "details", "invalid_fields", "error", "record_type",
-        "internalReference", "wan_dns_preference", "lease_expiration_time",
+        "meta",
+        "data",
+        "rc",
+        "msg",
+        "_id",
+        "id",
+        "mac",
+        "ip",
+        "name",
+        "key",
+        "value",
+        "ttl",
+        "enabled",
+        "purpose",
+        "vlan",
+        "ip_subnet",
+        "fixed_ip",
+        "use_fixedip",
+        "last_seen",
+        "dhcp_lease_info",
+        "totalCount",
+        "offset",
+        "count",
+        "type",
+        "domain",
+        "ttlSeconds",
+        "applicationVersion",
+        "code",
+        "message",
+        "details",
+        "invalid_fields",
+        "error",
+        "record_type",
+        "internalReference",
+        "wan_dns_preference",
+        "lease_expiration_time",
     ]);
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -21,14 +53,26 @@ fn answer() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         ".{0,12}".prop_map(Value::from),
-        prop::sample::select(vec!["ok", "error", "default", "wan", "A_RECORD", "10.5.66", "bc:24:11:00:00:01", "1.2.3.4/33", ""])
-            .prop_map(Value::from),
+        prop::sample::select(vec![
+            "ok",
+            "error",
+            "default",
+            "wan",
+            "A_RECORD",
+            "10.5.66",
+            "bc:24:11:00:00:01",
+            "1.2.3.4/33",
+            ""
+        ])
+        .prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 40, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((key.clone(), inner), 0..8)
-                .prop_map(|pairs| pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+            prop::collection::vec((key.clone(), inner), 0..8).prop_map(|pairs| pairs
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect()),
         ]
     })
 }
@@ -37,13 +81,31 @@ fn answer() -> impl Strategy<Value = Value> {
 async fn call_all(status: u16, body: &str) {
     let fake = Fake::always(status, body);
     let client = fake.client();
-    let (v, s, n, u) = tokio::join!(client.version(), client.sites(), client.networks(), client.upstream());
-    let (a, l, p, d) = tokio::join!(client.active_clients(), client.leases(), client.past_clients(), client.dns_records());
+    let (v, s, n, u) = tokio::join!(
+        client.version(),
+        client.sites(),
+        client.networks(),
+        client.upstream()
+    );
+    let (a, l, p, d) = tokio::join!(
+        client.active_clients(),
+        client.leases(),
+        client.past_clients(),
+        client.dns_records()
+    );
     let (r, m) = tokio::join!(client.client_records(), client.client_record(MAC));
     let record = new("n.example", RecordType::A, "10.0.0.1", 0);
-    let reservation =
-        NewClient { mac: MAC, name: None, note: None, fixed_ip: [10, 0, 0, 1].into(), network_id: "1".into() };
-    let patch = ClientPatch { fixed_ip: Some(None), ..ClientPatch::default() };
+    let reservation = NewClient {
+        mac: MAC,
+        name: None,
+        note: None,
+        fixed_ip: [10, 0, 0, 1].into(),
+        network_id: "1".into(),
+    };
+    let patch = ClientPatch {
+        fixed_ip: Some(None),
+        ..ClientPatch::default()
+    };
     let writes = [
         client.create_client(&reservation).await,
         client.update_client("1", MAC, &patch).await,
@@ -51,15 +113,39 @@ async fn call_all(status: u16, body: &str) {
         client.update_dns_record("1", &record).await,
         client.delete_dns_record("1").await,
     ];
-    let errors = [v.err(), s.err(), n.err(), u.err(), a.err(), l.err(), p.err(), d.err(), r.err(), m.err()];
-    for error in errors.into_iter().flatten().chain(writes.into_iter().filter_map(Result::err)) {
+    let errors = [
+        v.err(),
+        s.err(),
+        n.err(),
+        u.err(),
+        a.err(),
+        l.err(),
+        p.err(),
+        d.err(),
+        r.err(),
+        m.err(),
+    ];
+    for error in errors
+        .into_iter()
+        .flatten()
+        .chain(writes.into_iter().filter_map(Result::err))
+    {
         assert!(!error.to_string().is_empty());
-        let _ = (error.hint(), error.status(), error.is_retryable(), error.is_conflict());
+        let _ = (
+            error.hint(),
+            error.status(),
+            error.is_retryable(),
+            error.is_conflict(),
+        );
     }
 }
 
 fn block_on(future: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future);
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+        .block_on(future);
 }
 
 proptest! {
@@ -106,8 +192,18 @@ proptest! {
 #[test]
 fn what_is_no_station_and_no_name_is_refused() {
     for text in [
-        "", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "00:00:00:00:00:00", "bc:24:11:00:00", "bc:24-11:00:00:01",
-        "bc24.1100.00011", "bc24:1100:0001", "gc:24:11:00:00:01", "bc:24:11:00:00:1", " bc:24:11:00:00:01", "bc24110000é",
+        "",
+        "ff:ff:ff:ff:ff:ff",
+        "01:00:5e:00:00:01",
+        "00:00:00:00:00:00",
+        "bc:24:11:00:00",
+        "bc:24-11:00:00:01",
+        "bc24.1100.00011",
+        "bc24:1100:0001",
+        "gc:24:11:00:00:01",
+        "bc:24:11:00:00:1",
+        " bc:24:11:00:00:01",
+        "bc24110000é",
     ] {
         assert!(text.parse::<Mac>().is_err(), "{text}");
     }
@@ -116,7 +212,15 @@ fn what_is_no_station_and_no_name_is_refused() {
         ("nas", Some("nas")),
         ("*.lab.example", Some("*.lab.example")),
         ("_ldap._tcp.example", Some("_ldap._tcp.example")),
-        ("", None), (".", None), ("a..b", None), ("-a.b", None), ("a-.b", None), ("a b", None), ("*", None), ("a.*.b", None), ("ümlaut.example", None),
+        ("", None),
+        (".", None),
+        ("a..b", None),
+        ("-a.b", None),
+        ("a-.b", None),
+        ("a b", None),
+        ("*", None),
+        ("a.*.b", None),
+        ("ümlaut.example", None),
     ] {
         assert_eq!(dns_name(text).ok().as_deref(), expected, "{text}");
     }

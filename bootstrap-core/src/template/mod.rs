@@ -1,16 +1,28 @@
 //! Cluster templates as `omnictl` has them: load, validate, translate, render. Pure but for reading files.
 
+mod decode;
+mod files;
+pub mod go_yaml;
+mod model;
+mod render;
+mod text;
+mod translate;
+
 use std::path::{Path, PathBuf};
 
 use omni_client::Resource;
 use serde_json::Value;
 
+use self::files::Files;
+use self::model::{Cluster, Document, MachineSet, Patch};
 use crate::diagnostic::{Diagnostic, Origin};
+use crate::yaml;
 
 /// A loaded cluster template.
 #[derive(Debug, Clone)]
 pub struct Template {
     path: PathBuf,
+    documents: Vec<Document>,
 }
 
 /// How many machines a class-based machine set has.
@@ -66,8 +78,15 @@ pub fn load(path: &Path) -> Result<Template, Vec<Diagnostic>> {
 }
 
 /// Loads a template file or text.
-pub fn load_with(path: &Path, _options: &LoadOptions) -> Result<Template, Vec<Diagnostic>> {
-    Ok(Template { path: path.to_owned() })
+pub fn load_with(path: &Path, options: &LoadOptions) -> Result<Template, Vec<Diagnostic>> {
+    let nodes = match &options.text {
+        Some(text) => yaml::parse(text)
+            .map_err(|problems| problems.into_iter().map(|problem| problem.in_file(path)).collect::<Vec<_>>())?,
+        None => yaml::read(path, path)?,
+    };
+    let files = Files::new(path, options.allowed_dir.as_deref());
+    let documents = decode::decode(&nodes, path, &files)?;
+    Ok(Template { path: path.to_owned(), documents })
 }
 
 impl Template {
@@ -78,22 +97,33 @@ impl Template {
 
     /// Cluster name; empty where the template has no Cluster.
     pub fn cluster_name(&self) -> &str {
-        ""
+        self.cluster().map_or("", |cluster| &cluster.name)
     }
 
     /// Talos version without leading `v`.
     pub fn talos_version(&self) -> &str {
-        ""
+        self.cluster().map_or("", |cluster| cluster.talos_version.trim_start_matches('v'))
     }
 
     /// Kubernetes version without leading `v`.
     pub fn kubernetes_version(&self) -> &str {
-        ""
+        self.cluster().map_or("", |cluster| cluster.kubernetes_version.trim_start_matches('v'))
     }
 
     /// Every machine set, in document order.
     pub fn machine_sets(&self) -> Vec<MachineSetView> {
-        Vec::new()
+        let view = |(set, control_plane): (&MachineSet, bool)| {
+            let name = set_name(set, control_plane).to_owned();
+            MachineSetView {
+                id: format!("{}-{name}", self.cluster_name()),
+                name,
+                control_plane,
+                class: set.class.as_ref().map(|class| (class.name.clone(), class.count)),
+                machines: set.machines.iter().map(|(id, _)| id.clone()).collect(),
+                origin: set.origin.clone(),
+            }
+        };
+        self.sets().map(view).collect()
     }
 
     /// Everything omnictl's `validate` finds, in its wording and order.
@@ -103,26 +133,76 @@ impl Template {
 
     /// The resources in document order, specs as the API takes them.
     pub fn translate(&self) -> Result<Vec<Resource>, Vec<Diagnostic>> {
-        Ok(Vec::new())
+        translate::translate(&self.documents)
     }
 
     /// The patches in effect for a machine set (by name or id): cluster level, then its own.
-    pub fn patches_for(&self, _machine_set: &str) -> Vec<PatchView> {
-        Vec::new()
+    pub fn patches_for(&self, machine_set: &str) -> Vec<PatchView> {
+        let cluster = self.cluster().map_or(&[][..], |cluster| &cluster.patches);
+        let own = self.set(machine_set).map_or(&[][..], |set| &set.patches);
+        cluster.iter().chain(own).map(patch_view).collect()
     }
 
     /// The system extensions in effect for a machine set (by name or id); `None`: left as they are.
-    pub fn extensions_for(&self, _machine_set: &str) -> Option<Vec<String>> {
-        None
+    pub fn extensions_for(&self, machine_set: &str) -> Option<Vec<String>> {
+        let own = self.set(machine_set).and_then(|set| set.extensions.as_ref());
+        own.or_else(|| self.cluster().and_then(|cluster| cluster.extensions.as_ref())).cloned()
     }
 
     /// Whether the template brings Kubernetes manifests.
     pub fn ships_manifests(&self) -> bool {
-        false
+        self.cluster().is_some_and(|cluster| !cluster.manifests.is_empty())
+    }
+
+    fn cluster(&self) -> Option<&Cluster> {
+        self.documents.iter().find_map(|document| match document {
+            Document::Cluster(cluster) => Some(cluster.as_ref()),
+            _ => None,
+        })
+    }
+
+    fn sets(&self) -> impl Iterator<Item = (&MachineSet, bool)> {
+        self.documents.iter().filter_map(|document| match document {
+            Document::ControlPlane(set) => Some((set.as_ref(), true)),
+            Document::Workers(set) => Some((set.as_ref(), false)),
+            _ => None,
+        })
+    }
+
+    fn set(&self, name_or_id: &str) -> Option<&MachineSet> {
+        let prefixed = name_or_id.strip_prefix(self.cluster_name()).and_then(|rest| rest.strip_prefix('-'));
+        let find = |wanted: &str| {
+            self.sets().find(|(set, control_plane)| set_name(set, *control_plane) == wanted).map(|(set, _)| set)
+        };
+        find(name_or_id).or_else(|| prefixed.and_then(find))
     }
 }
 
-/// omnictl's YAML of resources; `created` is the RFC 3339 time they carry.
-pub fn render(_resources: &[Resource], _created: &str) -> String {
-    String::new()
+fn set_name(set: &MachineSet, control_plane: bool) -> &str {
+    match (control_plane, set.name.as_str()) {
+        (true, _) => "control-planes",
+        (false, "") => "workers",
+        (false, name) => name,
+    }
+}
+
+/// Text that is no YAML has no documents; `validate` reports it.
+fn patch_view(patch: &Patch) -> PatchView {
+    let documents = match (&patch.source.inline, patch.source.text()) {
+        (Some(model::Inline { documents: Some(documents), .. }), _) if patch.source.content.is_none() => {
+            documents.clone()
+        }
+        (_, Some(text)) => yaml::parse(text).unwrap_or_default(),
+        (_, None) => Vec::new(),
+    };
+    PatchView {
+        name: patch.title().to_owned(),
+        origin: patch.origin.clone(),
+        documents: documents.iter().map(yaml::Node::to_json).filter(|document| !document.is_null()).collect(),
+    }
+}
+
+/// omnictl's YAML of resources; `created` is the RFC 3339 time of those that have none of their own.
+pub fn render(resources: &[Resource], created: &str) -> String {
+    render::render(resources, created)
 }

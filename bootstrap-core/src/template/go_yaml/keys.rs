@@ -1,0 +1,106 @@
+//! The order in which Go's yaml writes the keys of a map.
+
+use std::cmp::Ordering;
+
+use super::Value;
+
+type Pair = (Value, Value);
+
+/// Go's order is no total order (numbers wrap, letters and digits compare by what precedes them), so the
+/// pairs are brought into a fixed order first and merged by hand: the result never depends on the order
+/// they were written in, and an inconsistent comparison cannot upset the sort.
+pub(super) fn sort(pairs: Vec<Pair>) -> Vec<Pair> {
+    let mut pairs = pairs;
+    pairs.sort_by_cached_key(|(key, _)| (rank(key), super::writer::key_text(key)));
+    merge_sort(pairs)
+}
+
+fn merge_sort(mut left: Vec<Pair>) -> Vec<Pair> {
+    if left.len() < 2 {
+        return left;
+    }
+    let right = merge_sort(left.split_off(left.len() / 2));
+    let left = merge_sort(left);
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    while let (Some((a, _)), Some((b, _))) = (left.peek(), right.peek()) {
+        let next = if compare(b, a) == Ordering::Less { right.next() } else { left.next() };
+        merged.extend(next);
+    }
+    merged.extend(left);
+    merged.extend(right);
+    merged
+}
+
+fn compare(a: &Value, b: &Value) -> Ordering {
+    match (number(a), number(b), a, b) {
+        (Some(x), Some(y), _, _) => x.total_cmp(&y).then(rank(a).cmp(&rank(b))),
+        (_, _, Value::Text(x), Value::Text(y)) => natural(x, y),
+        _ => rank(a).cmp(&rank(b)),
+    }
+}
+
+/// Booleans count as 0 and 1 among the numbers.
+#[allow(clippy::cast_precision_loss)] // Go compares them as float64 too
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Bool(flag) => Some(f64::from(u8::from(*flag))),
+        Value::Int(whole) => Some(*whole as f64),
+        Value::Float(float) => Some(*float),
+        _ => None,
+    }
+}
+
+/// The order of Go's reflect kinds.
+fn rank(value: &Value) -> u8 {
+    match value {
+        Value::Bool(_) => 0,
+        Value::Int(whole) if i64::try_from(*whole).is_ok() => 1,
+        Value::Int(_) => 2,
+        Value::Float(_) => 3,
+        Value::Null => 4,
+        Value::Sequence(_) => 5,
+        Value::Mapping(_) => 6,
+        Value::Text(_) | Value::Bare(_) => 7,
+        Value::Time(_) => 8,
+    }
+}
+
+/// Letters after everything else, runs of digits by their number.
+fn natural(a: &str, b: &str) -> Ordering {
+    let (x, y): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let Some(at) = x.iter().zip(&y).position(|(p, q)| p != q) else {
+        return x.len().cmp(&y.len());
+    };
+    let (p, q) = (x[at], y[at]);
+    let after_digit = at > 0 && is_digit(x[at - 1]);
+    match (p.is_alphabetic(), q.is_alphabetic()) {
+        (true, true) => p.cmp(&q),
+        (true, false) => if after_digit { Ordering::Less } else { Ordering::Greater },
+        (false, true) => if after_digit { Ordering::Greater } else { Ordering::Less },
+        (false, false) => {
+            // Zeros inside a longer number are digits of it, not leading ones.
+            let inside = (p == '0' || q == '0')
+                && x[..at].iter().rev().take_while(|character| is_digit(**character)).any(|digit| *digit != '0');
+            let (number_x, end_x) = run(&x, at, inside);
+            let (number_y, end_y) = run(&y, at, inside);
+            number_x.cmp(&number_y).then(end_x.cmp(&end_y)).then(p.cmp(&q))
+        }
+    }
+}
+
+fn is_digit(character: char) -> bool {
+    character.is_numeric() && !character.is_alphabetic()
+}
+
+/// The number that begins here, with Go's wrapping arithmetic, and where it ends.
+fn run(text: &[char], start: usize, inside: bool) -> (i64, usize) {
+    let mut number = i64::from(inside);
+    let mut end = start;
+    while end < text.len() && is_digit(text[end]) {
+        let digit = i64::from(u32::from(text[end])) - i64::from(u32::from('0'));
+        number = number.wrapping_mul(10).wrapping_add(digit);
+        end += 1;
+    }
+    (number, end)
+}

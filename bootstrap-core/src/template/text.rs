@@ -1,0 +1,176 @@
+//! Small texts the way Go reads and writes them: quoted strings, durations, UUIDs.
+
+use std::fmt::Write as _;
+
+/// Go's `%q`.
+pub(super) fn quote(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\u{7}' => quoted.push_str("\\a"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{c}' => quoted.push_str("\\f"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\u{b}' => quoted.push_str("\\v"),
+            control if control < ' ' || control == '\u{7f}' => {
+                let _ = write!(quoted, "\\x{:02x}", u32::from(control));
+            }
+            control if control.is_control() || control == '\u{feff}' => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(control));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Go's `time.ParseDuration`, in nanoseconds.
+pub(super) fn duration(text: &str) -> Option<i64> {
+    let (negative, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Some(0);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total: i128 = 0;
+    while !rest.is_empty() {
+        let (part, after) = term(rest)?;
+        total = total.checked_add(part)?;
+        rest = after;
+    }
+    i64::try_from(if negative { -total } else { total }).ok()
+}
+
+/// One `1.5h`, and what follows it.
+fn term(text: &str) -> Option<(i128, &str)> {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let (whole, mut rest) = text.split_at(digits(text));
+    let mut fraction = "";
+    if let Some(after) = rest.strip_prefix('.') {
+        (fraction, rest) = after.split_at(digits(after));
+    }
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let end = rest.find(|character: char| character == '.' || character.is_ascii_digit()).unwrap_or(rest.len());
+    let (unit, rest) = rest.split_at(end);
+    let scale: i128 = match unit {
+        "ns" => 1,
+        "us" | "µs" | "μs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        _ => return None,
+    };
+    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let mut value = whole.checked_mul(scale)?;
+    let mut share = scale;
+    for digit in fraction.bytes() {
+        share /= 10;
+        value += share * i128::from(digit - b'0');
+    }
+    Some((value, rest))
+}
+
+/// A duration as protobuf's JSON writes it: `9000s`, `1.500s`.
+pub(super) fn proto_duration(nanoseconds: i64) -> String {
+    let (seconds, fraction) = (nanoseconds / 1_000_000_000, (nanoseconds % 1_000_000_000).unsigned_abs());
+    let sign = if nanoseconds < 0 && seconds == 0 { "-" } else { "" };
+    if fraction == 0 {
+        format!("{seconds}s")
+    } else if fraction % 1_000_000 == 0 {
+        format!("{sign}{seconds}.{:03}s", fraction / 1_000_000)
+    } else if fraction % 1_000 == 0 {
+        format!("{sign}{seconds}.{:06}s", fraction / 1_000)
+    } else {
+        format!("{sign}{seconds}.{fraction:09}s")
+    }
+}
+
+/// Seconds and nanoseconds of such a text.
+pub(super) fn parse_proto_duration(text: &str) -> Option<(i64, i64)> {
+    let number = text.strip_suffix('s')?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let seconds = whole.parse().ok()?;
+    let mut padded = fraction.to_owned();
+    while padded.len() < 9 {
+        padded.push('0');
+    }
+    let nanoseconds: i64 = padded.get(..9)?.parse().ok()?;
+    Some((seconds, if whole.starts_with('-') { -nanoseconds } else { nanoseconds }))
+}
+
+/// What Go's UUID parser says of a text.
+pub(super) fn check_uuid(text: &str) -> Result<(), String> {
+    let bytes = text.as_bytes();
+    let dashed = match bytes.len() {
+        36 => bytes,
+        45 => {
+            if !bytes[..9].eq_ignore_ascii_case(b"urn:uuid:") {
+                let prefix = String::from_utf8_lossy(&bytes[..9]).into_owned();
+                return Err(format!("invalid urn prefix: {}", quote(&prefix)));
+            }
+            &bytes[9..]
+        }
+        38 => {
+            if bytes[0] != b'{' || bytes[37] != b'}' {
+                return Err("invalid bracketed UUID format".to_owned());
+            }
+            &bytes[1..37]
+        }
+        32 if bytes.iter().all(u8::is_ascii_hexdigit) => return Ok(()),
+        32 => return Err("invalid UUID format".to_owned()),
+        length => return Err(format!("invalid UUID length: {length}")),
+    };
+    let fits = dashed.iter().enumerate().all(|(at, byte)| match at {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    });
+    if fits { Ok(()) } else { Err("invalid UUID format".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_and_written_as_go_does() {
+        for (text, nanoseconds, proto) in [
+            ("2h30m", 9_000_000_000_000, "9000s"),
+            ("1.5s", 1_500_000_000, "1.500s"),
+            ("-1m", -60_000_000_000, "-60s"),
+            ("100us", 100_000, "0.000100s"),
+            ("1ns", 1, "0.000000001s"),
+            ("0", 0, "0s"),
+            (".5h", 1_800_000_000_000, "1800s"),
+        ] {
+            assert_eq!(duration(text), Some(nanoseconds), "{text}");
+            assert_eq!(proto_duration(nanoseconds), proto, "{text}");
+            let (seconds, rest) = parse_proto_duration(proto).unwrap();
+            assert_eq!(seconds * 1_000_000_000 + rest, nanoseconds, "{text}");
+        }
+        for text in ["", "5", "1x", "s", "-", "1h ", "99999999999h", ".s"] {
+            assert_eq!(duration(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn uuids_come_in_four_spellings() {
+        let plain = "6d90e7b6-5a8b-44ba-93eb-2e0b5a0c6a1d";
+        for good in [plain.to_owned(), format!("{{{plain}}}"), format!("URN:UUID:{plain}"), plain.replace('-', "")] {
+            assert_eq!(check_uuid(&good), Ok(()), "{good}");
+        }
+        assert_eq!(check_uuid("zzz"), Err("invalid UUID length: 3".to_owned()));
+        assert_eq!(check_uuid(&plain.replace('6', "g")), Err("invalid UUID format".to_owned()));
+    }
+}

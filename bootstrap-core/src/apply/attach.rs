@@ -1,0 +1,216 @@
+//! A GPU onto a VM: in the cold window where that can be had. A failed start is never retried by the
+//! provider, so nothing is written whose start is not certain to work.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proxmox_client::{HostPci, VmConfig};
+
+use super::Run;
+use crate::devices::has_gpu;
+use crate::machines::is_same_machine;
+use crate::observe::HypervisorView;
+use crate::plan::{Slot, SlotGpu};
+use crate::ports::{Failure, Hypervisor, PortError, PortResult, System};
+
+/// How long to wait before looking again at a VM that is locked or was written to.
+pub(super) const BEAT: Duration = Duration::from_millis(75);
+/// Indexes of `hostpciN`.
+const INDEXES: std::ops::Range<u8> = 0..16;
+
+/// Where a machine's VM is.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) provider: String,
+    pub(super) node: String,
+    pub(super) vmid: u32,
+    pub(super) request: String,
+    pub(super) uuid: String,
+}
+
+/// How an attach ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Attached {
+    /// Applied: the next start has it.
+    Yes,
+    /// The VM was running: the change waits for a stop and start.
+    Pending,
+    /// The VM was started before anything was written.
+    Missed,
+}
+
+/// Attaches every GPU of the slot that the VM does not have. `may_be_running` writes to a running VM too.
+pub(super) async fn attach(
+    run: &Run,
+    port: &dyn Hypervisor,
+    slot: &Slot,
+    place: &Place,
+    may_be_running: bool,
+) -> PortResult<Attached> {
+    // One machine at a time counts devices and writes: two of ours never take the same one.
+    let _one_at_a_time = run.device_writes.lock().await;
+    let view = mappings_of(run, port, slot, place).await?;
+    let mut taken = BTreeSet::new();
+    for gpu in &slot.attach {
+        loop {
+            if !may_be_running && has_started(run, place) {
+                return Ok(Attached::Missed);
+            }
+            let config = port.vm_config(&place.node, place.vmid).await?;
+            if !is_same_machine(&config, &place.request, &place.uuid) {
+                return Err(not_ours(place));
+            }
+            if has_gpu(&run.site, &view, &place.node, &config, &gpu.mapping, &mut taken) {
+                break;
+            }
+            check_certain(run, port, &view, place, &config, gpu).await?;
+            let index = free_index(&config).ok_or_else(|| refused(place, "all sixteen hostpci slots are in use".to_owned()))?;
+            let written = port
+                .set_config(&place.node, place.vmid, &format!("hostpci{index}"), &value(gpu), &config.digest)
+                .await;
+            match written {
+                Ok(()) => {
+                    taken.insert(index);
+                    break;
+                }
+                // While the VM is being created a mismatch is the creation's own write, not a person's.
+                Err(error) if matches!(error.failure, Failure::Conflict | Failure::Locked) => {
+                    run.sleep(BEAT).await;
+                    if run.is_over() {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    let waits = pending_keys(port, place).await?;
+    Ok(if waits.is_empty() { Attached::Yes } else { Attached::Pending })
+}
+
+/// The `hostpciN` keys that wait for a stop and start.
+pub(super) async fn pending_keys(port: &dyn Hypervisor, place: &Place) -> PortResult<Vec<String>> {
+    let rows = port.pending(&place.node, place.vmid).await?;
+    Ok(rows
+        .into_iter()
+        .filter(|row| row.key.starts_with("hostpci") && row.pending.is_some() && row.pending != row.value)
+        .map(|row| row.key)
+        .collect())
+}
+
+/// Takes back what only a restart would apply.
+pub(super) async fn revert(port: &dyn Hypervisor, place: &Place) -> PortResult<()> {
+    for key in pending_keys(port, place).await? {
+        port.revert_config(&place.node, place.vmid, &key).await?;
+    }
+    Ok(())
+}
+
+/// Removes the slot's devices from a stopped VM whose start failed with them.
+pub(super) async fn detach(port: &dyn Hypervisor, slot: &Slot, place: &Place) -> PortResult<()> {
+    loop {
+        let config = port.vm_config(&place.node, place.vmid).await?;
+        let ours = config.hostpci().into_iter().find(|(_, device)| {
+            slot.attach.iter().any(|gpu| device.mapping.as_deref() == Some(gpu.mapping.as_str()))
+        });
+        let Some((index, _)) = ours else {
+            return Ok(());
+        };
+        port.delete_config(&place.node, place.vmid, &format!("hostpci{index}"), &config.digest).await?;
+    }
+}
+
+pub(super) fn has_started(run: &Run, place: &Place) -> bool {
+    run.signals.now(&place.request).is_some_and(|machine| !machine.start_task.is_empty())
+}
+
+async fn mappings_of(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Place) -> PortResult<HypervisorView> {
+    let mut view = HypervisorView::default();
+    for mapping in port.pci_mappings(Some(&place.node)).await? {
+        let errors = mapping.checks.iter().filter(|(severity, _)| severity == "error");
+        let errors = errors.map(|(_, message)| message.clone()).collect();
+        view.mapping_findings.insert((mapping.id.clone(), place.node.clone()), errors);
+        view.mappings.insert(mapping.id.clone(), mapping);
+    }
+    // Only VMs that want the same device are read again: the window is short.
+    for (request, provider) in rivals(run, slot) {
+        if let Some(machine) = run.signals.now(&request).filter(|machine| machine.vmid != 0)
+            && provider == place.provider
+            && machine.node == place.node
+            && machine.vmid != place.vmid
+            && let Ok(config) = port.vm_config(&machine.node, machine.vmid).await
+        {
+            view.configs.insert(machine.vmid, (machine.node, config));
+        }
+    }
+    Ok(view)
+}
+
+fn rivals(run: &Run, slot: &Slot) -> Vec<(String, String)> {
+    run.rivals
+        .borrow()
+        .iter()
+        .filter(|other| other.attach.iter().any(|gpu| slot.attach.iter().any(|own| own.mapping == gpu.mapping)))
+        .filter_map(|other| Some((other.request.clone()?, other.provider.clone())))
+        .collect()
+}
+
+async fn check_certain(
+    run: &Run,
+    port: &dyn Hypervisor,
+    view: &HypervisorView,
+    place: &Place,
+    config: &VmConfig,
+    gpu: &SlotGpu,
+) -> PortResult<()> {
+    let id = &gpu.mapping;
+    if gpu.pcie && !config.is_q35() {
+        return Err(refused(place, format!("{id} is to be PCIe, but the VM is not of machine type q35")));
+    }
+    if port.vm_status(&place.node, place.vmid).await?.ha_managed {
+        return Err(refused(place, "the VM is managed by Proxmox HA".to_owned()));
+    }
+    let key = (id.clone(), place.node.clone());
+    if let Some(problem) = view.mapping_findings.get(&key).and_then(|found| found.first()) {
+        return Err(refused(place, format!("the mapping {id} does not fit {}: {problem}", place.node)));
+    }
+    let free = crate::devices::free_devices(&run.site, view, &place.node, id);
+    if free.free == 0 {
+        let users = if free.users.is_empty() { "the mapping has no entry for it".to_owned() } else { format!("in use by {}", free.users.join(", ")) };
+        return Err(refused(place, format!("no device of {id} is free on {}: {users}", place.node)));
+    }
+    Ok(())
+}
+
+fn free_index(config: &VmConfig) -> Option<u8> {
+    let used = config.hostpci();
+    INDEXES.into_iter().find(|index| !used.contains_key(index))
+}
+
+fn value(gpu: &SlotGpu) -> String {
+    HostPci {
+        mapping: Some(gpu.mapping.clone()),
+        pcie: gpu.pcie,
+        primary_gpu: gpu.primary,
+        ..HostPci::default()
+    }
+    .to_string()
+}
+
+fn refused(place: &Place, message: String) -> PortError {
+    PortError {
+        system: System::Proxmox(place.provider.clone()),
+        failure: Failure::Invalid,
+        message: format!("not attached to {}: {message}", place.request),
+        hint: Some("a start that fails is never retried by the provider, so nothing was written".to_owned()),
+    }
+}
+
+fn not_ours(place: &Place) -> PortError {
+    PortError {
+        system: System::Proxmox(place.provider.clone()),
+        failure: Failure::Conflict,
+        message: format!("VM {} on {} is not {} any more", place.vmid, place.node, place.request),
+        hint: Some("VM ids are reused: run it again".to_owned()),
+    }
+}

@@ -1,0 +1,200 @@
+//! Single writes. Each looks first, writes once, and reads back; an answer that was lost is looked
+//! up and never sent again blindly.
+
+use omni_client::{Kind, Resource};
+use proxmox_client::PciMapping;
+use serde_json::Value;
+use unifi_client::{ClientPatch, NewDnsRecord};
+
+use super::Run;
+use crate::mark;
+use crate::meaning::{merged_metadata, same_spec};
+use crate::plan::{Change, record_type_named};
+use crate::ports::{Failure, Gateway, PortError, PortResult, System};
+
+const CONFLICT_TRIES: usize = 8;
+
+pub(super) async fn carry_out(run: &Run, change: &Change) -> PortResult<String> {
+    match change {
+        Change::CreateDnsRecord { name, record_type, value, ttl } => {
+            let record = NewDnsRecord {
+                name: name.clone(),
+                record_type: record_type_named(record_type),
+                value: value.clone(),
+                ttl: *ttl,
+            };
+            create_dns_record(run, &record).await
+        }
+        Change::CreateResource { resource } => create_resource(run, resource).await,
+        Change::UpdateResource { resource, seen } => update_resource(run, resource, seen).await,
+        Change::CreateMapping { provider, id, entries, description } => {
+            create_mapping(run, provider, id, entries, description).await
+        }
+        Change::ReleaseReservation { record, mac, address } => {
+            release(run, record, mac, *address).await
+        }
+    }
+}
+
+fn other(system: System, message: impl Into<String>) -> PortError {
+    PortError { system, failure: Failure::Other, message: message.into(), hint: None }
+}
+
+fn changed(system: System, what: &str) -> PortError {
+    PortError {
+        system,
+        failure: Failure::Conflict,
+        message: format!("{what} was changed by somebody else since the plan was made"),
+        hint: Some("run it again: a new plan shows what is left".to_owned()),
+    }
+}
+
+fn gateway(run: &Run) -> PortResult<&dyn Gateway> {
+    run.ports.gateway.as_deref().ok_or_else(|| other(System::Unifi, "no gateway is configured"))
+}
+
+async fn create_dns_record(run: &Run, record: &NewDnsRecord) -> PortResult<String> {
+    let gateway = gateway(run)?;
+    let _one_at_a_time = run.gateway_writes.lock().await;
+    if is_there(gateway, record).await? {
+        return Ok("was there already".to_owned());
+    }
+    let written = gateway.create_dns_record(record).await;
+    match is_there(gateway, record).await {
+        Ok(true) => Ok("made".to_owned()),
+        Ok(false) => Err(written.err().unwrap_or_else(|| other(System::Unifi, "the gateway took the record but does not list it"))),
+        Err(unread) => Err(written.err().unwrap_or(unread)),
+    }
+}
+
+async fn is_there(gateway: &dyn Gateway, wanted: &NewDnsRecord) -> PortResult<bool> {
+    let same_name: Vec<_> = gateway
+        .dns_records()
+        .await?
+        .into_iter()
+        .filter(|record| record.name == wanted.name && record.record_type == wanted.record_type)
+        .collect();
+    match same_name.as_slice() {
+        [] => Ok(false),
+        [one] if one.enabled && one.value.eq_ignore_ascii_case(&wanted.value) => Ok(true),
+        _ => Err(changed(System::Unifi, &format!("the DNS record {}", wanted.name))),
+    }
+}
+
+fn kind_of(resource: &Resource) -> Kind {
+    Kind {
+        namespace: resource.metadata.namespace.clone().into(),
+        name: resource.metadata.kind.clone().into(),
+    }
+}
+
+async fn create_resource(run: &Run, resource: &Resource) -> PortResult<String> {
+    let omni = &run.ports.omni;
+    let created = omni.create(resource).await;
+    let found = omni.get(&kind_of(resource), &resource.metadata.id).await;
+    match (created, found) {
+        (Ok(()), Ok(Some(_))) => Ok("made".to_owned()),
+        (Ok(()), Ok(None)) => Err(other(System::Omni, format!("{} vanished right after it was made", resource.metadata.id))),
+        (Err(_), Ok(Some(found))) if same_spec(&found.spec, &resource.spec) => Ok("was there already".to_owned()),
+        (Err(error), Ok(Some(_))) if error.failure == Failure::Conflict => {
+            Err(changed(System::Omni, &resource.metadata.id))
+        }
+        (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+    }
+}
+
+async fn update_resource(run: &Run, wanted: &Resource, seen: &Value) -> PortResult<String> {
+    let omni = &run.ports.omni;
+    let kind = kind_of(wanted);
+    let mut next = wanted.clone();
+    for _ in 0..CONFLICT_TRIES {
+        let error = match omni.update(&next).await {
+            Ok(()) => return Ok("changed".to_owned()),
+            Err(error) => error,
+        };
+        if !matches!(error.failure, Failure::Conflict | Failure::Unreachable) {
+            return Err(error);
+        }
+        let Some(now) = omni.get(&kind, &wanted.metadata.id).await? else {
+            return Err(changed(System::Omni, &wanted.metadata.id));
+        };
+        let metadata = merged_metadata(&now.metadata, &wanted.metadata);
+        if same_spec(&now.spec, &wanted.spec)
+            && now.metadata.labels == metadata.labels
+            && now.metadata.annotations == metadata.annotations
+        {
+            return Ok("was so already".to_owned());
+        }
+        // Controllers raise versions by adding finalizers; only a changed spec is somebody's work.
+        if !same_spec(&now.spec, seen) {
+            return Err(changed(System::Omni, &wanted.metadata.id));
+        }
+        next = Resource { metadata, spec: wanted.spec.clone() };
+    }
+    Err(changed(System::Omni, &wanted.metadata.id))
+}
+
+async fn create_mapping(
+    run: &Run,
+    provider: &str,
+    id: &str,
+    entries: &[String],
+    description: &str,
+) -> PortResult<String> {
+    let system = System::Proxmox(provider.to_owned());
+    let port = run
+        .ports
+        .hypervisors
+        .get(provider)
+        .ok_or_else(|| other(system.clone(), "no Proxmox cluster is configured for this provider"))?;
+    let map = entries
+        .iter()
+        .map(|entry| entry.parse())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| other(system.clone(), format!("the plan's mapping entry is malformed: {error}")))?;
+    let wanted = PciMapping {
+        id: id.to_owned(),
+        map,
+        description: Some(description.to_owned()),
+        ..PciMapping::default()
+    };
+    let find = async || -> PortResult<Option<PciMapping>> {
+        Ok(port.pci_mappings(None).await?.into_iter().find(|mapping| mapping.id == id))
+    };
+    if find().await?.is_some_and(|found| found.map == wanted.map) {
+        return Ok("was there already".to_owned());
+    }
+    let created = port.create_pci_mapping(&wanted).await;
+    match find().await? {
+        Some(found) if found.map == wanted.map => Ok("made".to_owned()),
+        Some(_) => Err(changed(system, &format!("the mapping {id}"))),
+        None => Err(created.err().unwrap_or_else(|| other(system, "Proxmox took the mapping but does not list it"))),
+    }
+}
+
+async fn release(run: &Run, id: &str, mac: &str, address: std::net::Ipv4Addr) -> PortResult<String> {
+    let gateway = gateway(run)?;
+    let _one_at_a_time = run.gateway_writes.lock().await;
+    let mac = mac.parse().map_err(|_| other(System::Unifi, "the plan's MAC is malformed"))?;
+    let Some(record) = gateway.client_record(mac).await? else {
+        return Ok("was gone already".to_owned());
+    };
+    let note = record.note.as_deref().unwrap_or_default();
+    let ours = mark::Reservation::find(note, &run.site.name);
+    let (Some(ours), true) = (ours, record.id == id && record.use_fixed_ip && record.fixed_ip == Some(address)) else {
+        return Ok("is not ours any more: left alone".to_owned());
+    };
+    let patch = ClientPatch {
+        fixed_ip: Some(ours.before),
+        network_id: ours.before.and(record.network_id.clone()),
+        note: Some(mark::Reservation::removed_from(note, &run.site.name)),
+        name: None,
+    };
+    gateway.update_client(&record.id, mac, &patch).await?;
+    match gateway.client_record(mac).await? {
+        Some(left) if left.use_fixed_ip && left.fixed_ip == Some(address) => {
+            Err(other(System::Unifi, format!("{address} is still reserved for {mac}")))
+        }
+        _ => Ok("released".to_owned()),
+    }
+}

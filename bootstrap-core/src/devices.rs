@@ -1,0 +1,122 @@
+//! PCI devices: which VM has which, and how many of a mapping are free on a node.
+
+use std::collections::BTreeSet;
+
+use proxmox_client::{HostPci, VmConfig};
+
+use crate::observe::HypervisorView;
+use crate::site::Site;
+
+/// Devices of a mapping that are free on a node, and who has the others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FreeDevices {
+    /// How many can be given away.
+    pub free: usize,
+    /// VMs that use one, as `name (vmid)`.
+    pub users: Vec<String>,
+}
+
+/// Whether two PCI addresses mean the same device: the domain may be left out, and an address without
+/// function means all of them.
+pub fn is_device(left: &str, right: &str) -> bool {
+    let (left_slot, left_function) = split(left);
+    let (right_slot, right_function) = split(right);
+    left_slot == right_slot
+        && match (left_function, right_function) {
+            (Some(left), Some(right)) => left == right,
+            _ => true,
+        }
+}
+
+fn split(address: &str) -> (String, Option<&str>) {
+    let (slot, function) = match address.split_once('.') {
+        Some((slot, function)) => (slot, Some(function)),
+        None => (address, None),
+    };
+    let slot = slot.to_lowercase();
+    (if slot.matches(':').count() == 1 { format!("0000:{slot}") } else { slot }, function)
+}
+
+/// Addresses a mapping stands for on a node: what Proxmox has, else what the site declares.
+pub fn addresses(site: &Site, view: &HypervisorView, node: &str, mapping: &str) -> Vec<String> {
+    match view.mappings.get(mapping) {
+        Some(found) => {
+            found.map.iter().filter(|entry| entry.node == node).map(|entry| entry.path.clone()).collect()
+        }
+        None => site
+            .gpu_mappings
+            .get(mapping)
+            .map(|declared| {
+                let devices = declared.devices.iter().filter(|device| device.node == node);
+                devices.map(|device| device.path.clone()).collect()
+            })
+            .unwrap_or_default(),
+    }
+}
+
+/// Whether a VM has a device of the mapping, by the mapping, a raw address or another mapping of the
+/// same device. `taken` holds the indexes that already count for another wish.
+pub fn has_gpu(
+    site: &Site,
+    view: &HypervisorView,
+    node: &str,
+    config: &VmConfig,
+    mapping: &str,
+    taken: &mut BTreeSet<u8>,
+) -> bool {
+    let wanted = addresses(site, view, node, mapping);
+    let found = config.hostpci().into_iter().find(|(index, device)| {
+        !taken.contains(index)
+            && (device.mapping.as_deref() == Some(mapping)
+                || overlaps(&device_addresses(site, view, node, device), &wanted))
+    });
+    if let Some((index, _)) = found {
+        taken.insert(index);
+    }
+    found.is_some()
+}
+
+fn device_addresses(site: &Site, view: &HypervisorView, node: &str, device: &HostPci) -> Vec<String> {
+    match (&device.host, &device.mapping) {
+        (Some(host), _) => host.split(';').map(str::to_owned).collect(),
+        (None, Some(mapping)) => addresses(site, view, node, mapping),
+        (None, None) => Vec::new(),
+    }
+}
+
+fn overlaps(left: &[String], right: &[String]) -> bool {
+    left.iter().any(|one| right.iter().any(|other| is_device(one, other)))
+}
+
+/// Counts what is free of a mapping on a node, every VM's configuration counted, stopped or running.
+pub fn free_devices(site: &Site, view: &HypervisorView, node: &str, mapping: &str) -> FreeDevices {
+    let all = addresses(site, view, node, mapping);
+    let mut users = Vec::new();
+    let mut used = 0;
+    for (vmid, (at, config)) in &view.configs {
+        if at != node {
+            continue;
+        }
+        for device in config.hostpci().values() {
+            if overlaps(&device_addresses(site, view, node, device), &all) {
+                used += 1;
+                users.push(format!("{} ({vmid})", config.name().unwrap_or("?")));
+            }
+        }
+    }
+    FreeDevices { free: all.len().saturating_sub(used), users }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_device;
+
+    #[test]
+    fn addresses_are_compared_as_proxmox_reads_them() {
+        assert!(is_device("0000:03:00.0", "0000:03:00"));
+        assert!(is_device("03:00.0", "0000:03:00.0"));
+        assert!(!is_device("0000:03:00.1", "0000:03:00.0"));
+        assert!(!is_device("0000:04:00", "0000:03:00"));
+        assert!(!is_device("0001:03:00", "03:00"));
+    }
+}

@@ -1,0 +1,143 @@
+//! One Proxmox cluster: rows, then configurations of VMs that matter.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use proxmox_client::VmConfig;
+
+use super::{HypervisorView, OmniView};
+use crate::ports::{Failure, Hypervisor, PortResult};
+use crate::machines;
+use crate::site::Site;
+
+const CONFIGS_AT_ONCE: usize = 4;
+
+pub(super) async fn observe(
+    site: &Site,
+    provider: &str,
+    omni: &OmniView,
+    port: &dyn Hypervisor,
+) -> PortResult<HypervisorView> {
+    // Permissions come first: a wrong token is then one clear error, and lists that privileges
+    // filter to nothing are told apart from empty ones.
+    let mut view = HypervisorView { privileges: privileges(site, provider, port).await?, ..HypervisorView::default() };
+    view.nodes = port
+        .nodes()
+        .await?
+        .into_iter()
+        .map(|node| (node.name, node.status == "online"))
+        .collect();
+    view.rows = port.vms().await?;
+    let mut gpu_nodes = BTreeSet::new();
+    if wants_gpus(site, provider) {
+        view.mappings =
+            port.pci_mappings(None).await?.into_iter().map(|mapping| (mapping.id.clone(), mapping)).collect();
+        gpu_nodes = nodes_with_wanted_gpus(site, provider, &view);
+        for node in &gpu_nodes {
+            view.devices.insert(node.clone(), port.pci_devices(node).await?);
+            for mapping in port.pci_mappings(Some(node)).await? {
+                let errors: Vec<String> = mapping
+                    .checks
+                    .into_iter()
+                    .filter(|(severity, _)| severity == "error")
+                    .map(|(_, message)| message)
+                    .collect();
+                view.mapping_findings.insert((mapping.id, node.clone()), errors);
+            }
+        }
+    }
+    read_configs(provider, omni, port, &gpu_nodes, &mut view).await?;
+    Ok(view)
+}
+
+async fn privileges(
+    site: &Site,
+    provider: &str,
+    port: &dyn Hypervisor,
+) -> PortResult<BTreeMap<String, Vec<String>>> {
+    let mut paths = vec!["/vms".to_owned()];
+    if wants_gpus(site, provider) {
+        paths.push("/".to_owned());
+        paths.push("/mapping/pci".to_owned());
+        paths.extend(wanted_mappings(site, provider).map(|id| format!("/mapping/pci/{id}")));
+    }
+    let mut privileges = BTreeMap::new();
+    for path in paths {
+        let granted = port.permissions(&path).await?.remove(&path).unwrap_or_default();
+        privileges.insert(path, granted);
+    }
+    Ok(privileges)
+}
+
+async fn read_configs(
+    provider: &str,
+    omni: &OmniView,
+    port: &dyn Hypervisor,
+    gpu_nodes: &BTreeSet<String>,
+    view: &mut HypervisorView,
+) -> PortResult<()> {
+    let mut wanted: BTreeMap<u32, String> = view
+        .rows
+        .iter()
+        .filter(|row| gpu_nodes.contains(&row.node) && !row.template)
+        .map(|row| (row.vmid, row.node.clone()))
+        .collect();
+    for request in omni.requests.values().filter(|request| request.provider == provider) {
+        if let Some(machine) = omni.provider_machines.get(&request.id).filter(|machine| machine.vmid != 0) {
+            // The provider never updates its node: a migrated VM is found by its row.
+            let node = view
+                .rows
+                .iter()
+                .find(|row| row.vmid == machine.vmid)
+                .map_or_else(|| machine.node.clone(), |row| row.node.clone());
+            wanted.insert(machine.vmid, node);
+        }
+    }
+    let read: Vec<Option<(u32, String, VmConfig, bool)>> = stream::iter(wanted)
+        .map(|(vmid, node)| async move {
+            let config = match port.vm_config(&node, vmid).await {
+                Ok(config) => config,
+                // Gone since the list was made, or a node that is down: others must not suffer.
+                Err(error) if matches!(error.failure, Failure::NotFound | Failure::Unreachable) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            };
+            let running = port.vm_status(&node, vmid).await.is_ok_and(|status| status.status == "running");
+            Ok(Some((vmid, node, config, running)))
+        })
+        .buffer_unordered(CONFIGS_AT_ONCE)
+        .try_collect()
+        .await?;
+    for (vmid, node, config, running) in read.into_iter().flatten() {
+        view.configs.insert(vmid, (node, config));
+        view.running.insert(vmid, running);
+    }
+    Ok(())
+}
+
+fn wants_gpus(site: &Site, provider: &str) -> bool {
+    wanted_mappings(site, provider).next().is_some()
+}
+
+fn wanted_mappings<'a>(site: &'a Site, provider: &'a str) -> impl Iterator<Item = &'a str> {
+    site.clusters
+        .iter()
+        .flat_map(|cluster| &cluster.machine_sets)
+        .filter(move |set| machines::provider_of(site, set) == Some(provider))
+        .flat_map(|set| set.gpus.iter().map(|gpu| gpu.mapping.as_str()))
+}
+
+fn nodes_with_wanted_gpus(site: &Site, provider: &str, view: &HypervisorView) -> BTreeSet<String> {
+    let mut nodes = BTreeSet::new();
+    for id in wanted_mappings(site, provider) {
+        if let Some(mapping) = view.mappings.get(id) {
+            nodes.extend(mapping.map.iter().map(|entry| entry.node.clone()));
+        }
+        if let Some(declared) = site.gpu_mappings.get(id) {
+            nodes.extend(declared.devices.iter().map(|device| device.node.clone()));
+        }
+    }
+    nodes.retain(|node| view.nodes.get(node).copied().unwrap_or(false));
+    nodes
+}

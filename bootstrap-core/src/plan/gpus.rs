@@ -1,0 +1,392 @@
+//! GPUs: which machine lacks one, whether the class can give it, and whether each node has enough.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proxmox_client::{MapEntry, PciDevice};
+use serde_json::Value;
+
+use super::{Action, Change, Effect, Finding, Plan, SlotGpu};
+use crate::devices::{free_devices, has_gpu, is_device};
+use crate::diagnostic::Diagnostic;
+use crate::machines::{Machine, machines, missing, provider_of};
+use crate::mark;
+use crate::observe::{HypervisorView, Snapshot};
+use crate::ports::System;
+use crate::site::{Attach, GpuMapping, MachineClass, MachineSetIntent, Site, WantedGpu};
+
+/// What is to be done about GPUs.
+#[derive(Debug, Default)]
+pub(super) struct GpuPlan {
+    /// Mappings to make.
+    pub(super) mappings: Vec<Action>,
+    /// GPUs to attach to machines that exist, by machine id.
+    pub(super) attach: BTreeMap<String, Vec<SlotGpu>>,
+    /// GPUs to attach to machines to come, by machine set id.
+    pub(super) attach_new: BTreeMap<String, Vec<SlotGpu>>,
+    /// GPUs that machines to come get from their class, by machine set id.
+    pub(super) by_class: BTreeMap<String, Vec<SlotGpu>>,
+    /// Devices a class may carry beyond its file, by class; true when machines to come need them.
+    pub(super) class_devices: BTreeMap<String, (Vec<SlotGpu>, bool)>,
+}
+
+struct Need<'a> {
+    set: &'a MachineSetIntent,
+    gpu: &'a WantedGpu,
+    nodes: Vec<String>,
+    count: usize,
+    pinned: bool,
+}
+
+pub(super) fn plan(site: &Site, snapshot: &Snapshot, plan: &mut Plan) -> GpuPlan {
+    let mut found = GpuPlan::default();
+    let mut needs = Vec::new();
+    let machines = machines(site, snapshot);
+    let missing = missing(site, snapshot);
+    for set in site.clusters.iter().flat_map(|cluster| &cluster.machine_sets) {
+        if set.gpus.is_empty() {
+            continue;
+        }
+        let Some(provider) = provider_of(site, set) else {
+            continue;
+        };
+        let Some(view) = snapshot.hypervisors.get(provider) else {
+            let error = Diagnostic::error(format!("{} wants GPUs, but `proxmox` has no entry for the provider {provider}", set.id))
+                .at(set.origin.clone())
+                .hint("add the Proxmox cluster this provider uses");
+            plan.blockers.push(Finding::in_file(error));
+            continue;
+        };
+        let of_set: Vec<&Machine<'_>> =
+            machines.iter().filter(|machine| machine.set.id == set.id).collect();
+        plan_existing(site, view, &of_set, &mut found, &mut needs);
+        let new = missing.get(&set.id).copied().unwrap_or(0) as usize;
+        plan_new(site, snapshot, set, provider, new, &mut found, &mut needs, plan);
+    }
+    check_needs(site, snapshot, &needs, &mut found, plan);
+    found
+}
+
+fn plan_existing<'a>(
+    site: &Site,
+    view: &HypervisorView,
+    of_set: &[&Machine<'a>],
+    found: &mut GpuPlan,
+    needs: &mut Vec<Need<'a>>,
+) {
+    for machine in of_set {
+        let lacking = lacking(site, view, machine);
+        for gpu in &lacking {
+            let node = machine.vm.map(|vm| vm.node.to_owned());
+            let node = node.or_else(|| machine.provider.map(|provider| provider.node.clone()));
+            let nodes = node.filter(|node| !node.is_empty()).map_or_else(
+                || candidate_nodes(site, view, machine.set),
+                |node| vec![node],
+            );
+            needs.push(Need { set: machine.set, gpu, nodes, count: 1, pinned: true });
+        }
+        if !lacking.is_empty() {
+            found.attach.insert(machine.id.to_owned(), lacking.into_iter().map(slot_gpu).collect());
+        }
+    }
+}
+
+/// GPUs a machine that exists does not have by any means: mapping, raw address, or a request whose
+/// provider data already lists the mapping.
+fn lacking<'a>(site: &Site, view: &HypervisorView, machine: &Machine<'a>) -> Vec<&'a WantedGpu> {
+    let wanted = &machine.set.gpus;
+    if let Some(vm) = machine.vm {
+        let mut taken = BTreeSet::new();
+        return wanted
+            .iter()
+            .filter(|gpu| !has_gpu(site, view, vm.node, vm.config, &gpu.mapping, &mut taken))
+            .collect();
+    }
+    let listed = machine.request.map(|request| listed_mappings(&request.provider_data)).unwrap_or_default();
+    wanted.iter().filter(|gpu| !listed.contains(&gpu.mapping)).collect()
+}
+
+#[allow(clippy::too_many_arguments)]
+fn plan_new<'a>(
+    site: &Site,
+    snapshot: &Snapshot,
+    set: &'a MachineSetIntent,
+    provider: &str,
+    new: usize,
+    found: &mut GpuPlan,
+    needs: &mut Vec<Need<'a>>,
+    plan: &mut Plan,
+) {
+    let Some((class_id, _)) = &set.class else {
+        return;
+    };
+    let Some(class) = site.machine_classes.get(class_id) else {
+        return;
+    };
+    let gpus: Vec<SlotGpu> = set.gpus.iter().map(slot_gpu).collect();
+    let in_file = set.gpus.iter().all(|gpu| class_lists(class).contains(&gpu.mapping));
+    let refusal = class_refusal(site, snapshot, set, provider);
+    let may_use_class = in_file || refusal.is_none();
+    if may_use_class && !in_file {
+        let entry = found.class_devices.entry(class_id.clone()).or_insert((gpus.clone(), false));
+        entry.1 |= new > 0;
+    }
+    if new == 0 {
+        return;
+    }
+    if may_use_class {
+        found.by_class.insert(set.id.clone(), gpus);
+    } else if let Some((gpu, refusal)) =
+        set.gpus.iter().find(|gpu| gpu.attach == Attach::Class).zip(refusal)
+    {
+        let error = Diagnostic::error(format!("`attach: class` cannot hold for {}: {refusal}", set.id))
+            .at(gpu.origin.clone())
+            .hint("use `attach: auto` or `attach: vm`");
+        plan.blockers.push(Finding::in_file(error));
+    } else {
+        found.attach_new.insert(set.id.clone(), gpus);
+    }
+    let Some(view) = snapshot.hypervisors.get(provider) else {
+        return;
+    };
+    for gpu in &set.gpus {
+        if gpu.pcie && class.provider_data["machine_type"].as_str() != Some("q35") {
+            let error = Diagnostic::error(format!("{} wants {} as PCIe, but its class {class_id} is not of machine type q35", set.id, gpu.mapping))
+                .at(class.origin.clone())
+                .hint("add the line `machine_type: q35` to its providerdata");
+            plan.blockers.push(Finding::in_file(error));
+        }
+        let nodes = candidate_nodes(site, view, set);
+        let pinned = class.provider_data["node"].is_string();
+        needs.push(Need { set, gpu, nodes, count: new, pinned });
+    }
+}
+
+/// Why the devices of a set cannot go through its class.
+fn class_refusal(
+    site: &Site,
+    snapshot: &Snapshot,
+    set: &MachineSetIntent,
+    provider: &str,
+) -> Option<String> {
+    if set.gpus.iter().any(|gpu| gpu.attach == Attach::Vm) {
+        return Some("`attach: vm` is set".to_owned());
+    }
+    let schema = snapshot.omni.providers.get(provider).and_then(|state| state.schema.as_ref());
+    if schema.is_none_or(|schema| schema["properties"].get("pci_devices").is_none()) {
+        return Some(format!("the schema of the provider {provider} has no `pci_devices`"));
+    }
+    let class = set.class.as_ref().map(|(class, _)| class);
+    let devices = |set: &MachineSetIntent| -> Vec<SlotGpu> { set.gpus.iter().map(slot_gpu).collect() };
+    site.clusters
+        .iter()
+        .flat_map(|cluster| &cluster.machine_sets)
+        .find(|other| other.class.as_ref().map(|(class, _)| class) == class && devices(other) != devices(set))
+        .map(|other| format!("{} uses the same class and wants other devices", other.id))
+        .or_else(|| {
+            let class = site.machine_classes.get(class?)?;
+            (!class_lists(class).is_empty()).then(|| "the class already lists other `pci_devices`".to_owned())
+        })
+}
+
+fn class_lists(class: &MachineClass) -> Vec<String> {
+    mappings_in(&class.provider_data)
+}
+
+fn listed_mappings(provider_data: &str) -> Vec<String> {
+    serde_yaml::from_str::<Value>(provider_data).map(|data| mappings_in(&data)).unwrap_or_default()
+}
+
+fn mappings_in(provider_data: &Value) -> Vec<String> {
+    provider_data["pci_devices"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|device| device["mapping"].as_str().map(str::to_owned))
+        .collect()
+}
+
+fn slot_gpu(gpu: &WantedGpu) -> SlotGpu {
+    SlotGpu { mapping: gpu.mapping.clone(), pcie: gpu.pcie, primary: gpu.primary }
+}
+
+/// Nodes a new machine of the set can land on.
+fn candidate_nodes(site: &Site, view: &HypervisorView, set: &MachineSetIntent) -> Vec<String> {
+    let class = set.class.as_ref().and_then(|(class, _)| site.machine_classes.get(class));
+    match class.and_then(|class| class.provider_data["node"].as_str()) {
+        Some(node) => vec![node.to_owned()],
+        None => view.nodes.iter().filter(|(_, online)| **online).map(|(node, _)| node.clone()).collect(),
+    }
+}
+
+fn check_needs(site: &Site, snapshot: &Snapshot, needs: &[Need<'_>], found: &mut GpuPlan, plan: &mut Plan) {
+    let mut checked = BTreeSet::new();
+    for need in needs {
+        let Some(provider) = provider_of(site, need.set) else { continue };
+        let Some(view) = snapshot.hypervisors.get(provider) else { continue };
+        let id = need.gpu.mapping.as_str();
+        if checked.insert((provider.to_owned(), id.to_owned())) {
+            ensure_mapping(site, provider, view, need, found, plan);
+        }
+        for node in &need.nodes {
+            let wanted: usize = needs
+                .iter()
+                .filter(|other| other.gpu.mapping == id && other.nodes.contains(node))
+                .map(|other| other.count)
+                .sum();
+            check_node(site, provider, view, need, node, wanted, plan);
+        }
+    }
+}
+
+fn check_node(
+    site: &Site,
+    provider: &str,
+    view: &HypervisorView,
+    need: &Need<'_>,
+    node: &str,
+    wanted: usize,
+    plan: &mut Plan,
+) {
+    let id = &need.gpu.mapping;
+    let mut block = |message: String, hint: String| {
+        let class = need.set.class.as_ref().and_then(|(class, _)| site.machine_classes.get(class));
+        let origin = class.map_or(&need.set.origin, |class| &class.origin);
+        let finding = Finding::of(
+            System::Proxmox(provider.to_owned()),
+            Diagnostic::error(message).at(origin.clone()).hint(hint),
+        );
+        if !plan.blockers.contains(&finding) {
+            plan.blockers.push(finding);
+        }
+    };
+    if !view.nodes.get(node).copied().unwrap_or(false) {
+        block(
+            format!("machines of {} are to run on the node {node}, which is not online", need.set.id),
+            "bring it up, or change `node` in the class".to_owned(),
+        );
+        return;
+    }
+    if let Some(finding) = view.mapping_findings.get(&(id.clone(), node.to_owned())).and_then(|found| found.first()) {
+        block(
+            format!("the mapping {id} does not fit the hardware of {node}: {finding}"),
+            "correct the mapping in Proxmox: Datacenter, Resource Mappings".to_owned(),
+        );
+        return;
+    }
+    let free = free_devices(site, view, node, id);
+    if free.free >= wanted {
+        return;
+    }
+    let users = if free.users.is_empty() { String::new() } else { format!(" (in use by {})", free.users.join(", ")) };
+    let hint = if need.pinned {
+        format!("free one, lower the size of {}, or add a device to the mapping", need.set.id)
+    } else {
+        let place = view.nodes.keys().find(|other| free_devices(site, view, other, id).free >= need.count);
+        match place {
+            Some(other) => format!("add the line `node: {other}` to the providerdata of its class"),
+            None => "no node has enough: add a device to the mapping or lower the size".to_owned(),
+        }
+    };
+    block(
+        format!(
+            "machines of {} can land on {node}, which needs {wanted} free of {id} and has {}{users}",
+            need.set.id, free.free
+        ),
+        hint,
+    );
+}
+
+/// Makes sure the mapping exists, or plans it from the hardware listing.
+fn ensure_mapping(
+    site: &Site,
+    provider: &str,
+    view: &HypervisorView,
+    need: &Need<'_>,
+    found: &mut GpuPlan,
+    plan: &mut Plan,
+) {
+    let id = &need.gpu.mapping;
+    if view.mappings.contains_key(id) {
+        return;
+    }
+    let system = System::Proxmox(provider.to_owned());
+    let Some(declared) = site.gpu_mappings.get(id).filter(|mapping| mapping.provider == provider) else {
+        let error = Diagnostic::error(format!("the PCI mapping {id} does not exist in Proxmox"))
+            .at(need.gpu.origin.clone())
+            .hint("declare its devices under `gpuMappings`, or make it in Proxmox");
+        plan.blockers.push(Finding::of(system, error));
+        return;
+    };
+    let granted = view.privileges.get("/mapping/pci").map(Vec::as_slice).unwrap_or_default();
+    if !granted.iter().any(|privilege| privilege == "Mapping.Modify") {
+        let error = Diagnostic::error(format!("the mapping {id} is to be made, but the Proxmox token lacks Mapping.Modify on /mapping/pci"))
+            .at(declared.origin.clone())
+            .hint("grant it, or make the mapping by hand");
+        plan.blockers.push(Finding::of(system.clone(), error));
+    }
+    match entries(declared, view) {
+        Ok(entries) => found.mappings.push(Action {
+            id: format!("mapping/{provider}/{id}"),
+            reason: format!("{} is about to use it and Proxmox has no such mapping", need.set.id),
+            effect: Effect::None,
+            detail: entries.iter().map(|entry| format!("+ {entry}")).collect(),
+            change: Change::CreateMapping {
+                provider: provider.to_owned(),
+                id: id.clone(),
+                entries: entries.iter().map(ToString::to_string).collect(),
+                description: mark::mapping(&site.name),
+            },
+        }),
+        Err(errors) => {
+            plan.blockers.extend(errors.into_iter().map(|error| Finding::of(system.clone(), error)));
+        }
+    }
+}
+
+/// Entries made from what the hardware listing says: Proxmox compares all of it at the start.
+fn entries(declared: &GpuMapping, view: &HypervisorView) -> Result<Vec<MapEntry>, Vec<Diagnostic>> {
+    let mut entries = Vec::new();
+    let mut errors = Vec::new();
+    for wanted in &declared.devices {
+        let listed = view.devices.get(&wanted.node).map(Vec::as_slice).unwrap_or_default();
+        let device = listed.iter().find(|device| is_device(&device.address, &wanted.path));
+        let problem = match device {
+            None => Some(format!("{} has no PCI device at {}", wanted.node, wanted.path)),
+            Some(device) if device.id != wanted.id => {
+                Some(format!("the device at {} of {} is {}, not {}", wanted.path, wanted.node, device.id, wanted.id))
+            }
+            Some(device) if device.iommu_group.is_none() => {
+                Some(format!("{} has no IOMMU group for {}: IOMMU is off", wanted.node, wanted.path))
+            }
+            Some(device) => {
+                entries.push(MapEntry {
+                    node: wanted.node.clone(),
+                    path: wanted.path.clone(),
+                    id: device.id.clone(),
+                    subsystem_id: device.subsystem_id.clone(),
+                    iommu_group: device.iommu_group,
+                    other: Vec::new(),
+                });
+                None
+            }
+        };
+        if let Some(problem) = problem {
+            errors.push(Diagnostic::error(problem).at(wanted.origin.clone()).hint(display_devices(listed)));
+        }
+    }
+    if errors.is_empty() { Ok(entries) } else { Err(errors) }
+}
+
+fn display_devices(listed: &[PciDevice]) -> String {
+    let shown: Vec<String> = listed
+        .iter()
+        .filter(|device| device.class.starts_with("03"))
+        .map(|device| format!("{} {}", device.address, device.id))
+        .collect();
+    if shown.is_empty() {
+        "that node lists no display devices".to_owned()
+    } else {
+        format!("its display devices: {}", shown.join(", "))
+    }
+}
+

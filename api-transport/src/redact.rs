@@ -113,7 +113,11 @@ fn value_after<'a>(word: &str, after: &'a str) -> Option<&'a str> {
         .trim_start_matches(['"', '\'', '\\'])
         .trim_start_matches(' ');
     // A Proxmox token reads `user@realm!name=secret`.
-    let token = rest.starts_with('!');
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| is_word(c) || c == '.');
+    let token = rest
+        .strip_prefix('!')
+        .and_then(|rest| rest.split_once('='))
+        .is_some_and(|(name, _)| is_name(name));
     if !named && !token {
         return None;
     }
@@ -186,6 +190,7 @@ mod tests {
                 "authentication token missing",
                 "authentication token missing",
             ),
+            ("group (17 != 99) of root@pam!ci: a=1", "group (17 != 99) of root@pam!ci: a=1"),
             ("a\u{1b}[31mb\u{202e}c\td", "a[31mbc d"),
             ("", ""),
         ] {

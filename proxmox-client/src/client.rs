@@ -96,8 +96,7 @@ impl ClientBuilder {
     /// Checks the settings. Nothing is sent.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a missing or malformed token or endpoint, [`Error::Transport`] when the
-    /// trust settings cannot be used.
+    /// [`Error::Invalid`] for a missing or malformed token or endpoint, or unusable trust settings.
     pub fn build(self) -> Result<Client, Error> {
         let token = self.token.as_ref().ok_or_else(|| Error::input("no API token given"))?;
         let token = Token::parse(token)?;
@@ -107,11 +106,9 @@ impl ClientBuilder {
     }
 
     fn transport(&self, endpoint: &str) -> Result<Transport, Error> {
-        let base = base_url(endpoint)?;
-        // The text is not repeated where it was refused: it may hold a password.
-        let failed = |source| Error::Transport { endpoint: "the configured endpoint".to_owned(), source };
-        let mut builder = Transport::builder(base)
-            .map_err(failed)?
+        let unusable = |error: api_transport::Error| Error::input(error.to_string());
+        let mut builder = Transport::builder(base_url(endpoint))
+            .map_err(unusable)?
             .trust(self.trust.clone())
             .timeouts(CONNECT, HEADERS, TOTAL)
             .idle_timeout(IDLE)
@@ -122,27 +119,18 @@ impl ClientBuilder {
         if let Some(exchange) = &self.exchange {
             builder = builder.exchange(Arc::clone(exchange));
         }
-        builder.build().map_err(failed)
+        builder.build().map_err(unusable)
     }
 }
 
 /// The endpoint without `/api2/json`, which every call brings itself.
-fn base_url(endpoint: &str) -> Result<&str, Error> {
+fn base_url(endpoint: &str) -> &str {
     let trimmed = endpoint.trim().trim_end_matches('/');
-    let base = ["/api2/json", "/api2/extjs", "/api2"]
+    ["/api2/json", "/api2"]
         .iter()
         .find_map(|suffix| trimmed.strip_suffix(suffix))
         .unwrap_or(trimmed)
-        .trim_end_matches('/');
-    let Some(plain) = base.strip_prefix("http://") else { return Ok(base) };
-    let is_loopback = ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| {
-        plain.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
-    });
-    if is_loopback {
-        Ok(base)
-    } else {
-        Err(Error::input("endpoint: Proxmox VE speaks https only, and http would show the token"))
-    }
+        .trim_end_matches('/')
 }
 
 impl Client {
@@ -209,7 +197,8 @@ impl Client {
     }
 
     /// Asks each endpoint once, the last one with the transport's retries. A node that answers stays the
-    /// first to be asked; one that cannot reach the node the call is for is passed over this once.
+    /// first to be asked; one that cannot reach the node the call is for is passed over this once. A refused
+    /// certificate ends the round: that needs a person, and should not be hidden by another node.
     async fn ask_in_turn(&self, call: &Call) -> Result<Response, Error> {
         let endpoints = &self.inner.endpoints;
         let front = self.inner.front.load(Ordering::Relaxed);
@@ -217,9 +206,8 @@ impl Client {
         let mut failure = None;
         for turn in 0..endpoints.len() {
             let index = (front + turn) % endpoints.len();
-            let Some(endpoint) = endpoints.get(index) else { break };
             let last = turn + 1 == endpoints.len();
-            match self.ask(endpoint, call, last).await {
+            match self.ask(&endpoints[index], call, last).await {
                 Ok(response) if matches!(response.status, 502..=504 | 595 | 596 | 599) => {
                     unreached.get_or_insert(response);
                 }
@@ -229,7 +217,8 @@ impl Client {
                     }
                     return Ok(response);
                 }
-                Err(error) => failure = Some(error),
+                Err(error) if error.is_retryable() => failure = Some(error),
+                Err(error) => return Err(error),
             }
         }
         match (unreached, failure) {
@@ -282,11 +271,8 @@ mod tests {
             " https://pve.example:8006/api2/json",
             "https://pve.example:8006/api2/json/",
         ] {
-            assert_eq!(base_url(given).unwrap(), "https://pve.example:8006", "{given}");
+            assert_eq!(base_url(given), "https://pve.example:8006", "{given}");
         }
-        assert_eq!(base_url("https://h/pve/api2/json").unwrap(), "https://h/pve");
-        assert!(base_url("http://pve.example:8006").is_err());
-        assert!(base_url("http://localhost.example:8006").is_err());
-        assert!(base_url("http://127.0.0.1:8006/api2/json").is_ok());
+        assert_eq!(base_url("https://h/pve/api2/json"), "https://h/pve");
     }
 }

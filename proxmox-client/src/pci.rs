@@ -118,7 +118,7 @@ fn mapping(row: wire::Mapping, id: &str) -> PciMapping {
     let checks = row.checks.unwrap_or_default().into_iter().map(|check| {
         let message = check.message.unwrap_or_default();
         let severity = check.severity.unwrap_or_else(|| "error".to_owned());
-        (severity, api_transport::redact(message.trim(), 400))
+        (severity, wire::one_line(&message))
     });
     PciMapping {
         id: row.id.unwrap_or_else(|| id.to_owned()),

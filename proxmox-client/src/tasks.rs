@@ -124,7 +124,7 @@ fn task_status(task: wire::Task, exit: Option<String>, call: &str) -> Result<Tas
         kind: task.kind.unwrap_or_else(|| upid.kind().to_owned()),
         id: task.id.unwrap_or_else(|| upid.id().to_owned()),
         start_time: task.starttime.unwrap_or_else(|| upid.start_time()),
-        exit_status: exit.map(|text| api_transport::redact(text.trim(), 400)),
+        exit_status: exit.map(|text| wire::one_line(&text)),
         upid,
     })
 }

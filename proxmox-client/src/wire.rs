@@ -66,6 +66,11 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
     }
 }
 
+/// A message without control characters and surrounding blanks.
+pub(crate) fn one_line(text: &str) -> String {
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 fn whole(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
 }

@@ -1,0 +1,171 @@
+//! Every recorded exchange of the calls the client makes goes through it: the request must equal the
+//! recorded one, the answer must decode to the right value or kind of error.
+
+mod behaviour;
+mod calls;
+mod expected;
+mod recording;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proxmox_client::{Client, Error, Need};
+use recording::{Answer, Leaping, Recording, Scripted};
+
+const TOKEN: &str = "test@pve!replay=00000000-0000-4000-8000-000000000000";
+
+/// A client that gets `exchange`'s answers, with `token` or one of its own.
+pub(crate) fn client(exchange: Arc<Scripted>, token: Option<&str>) -> Client {
+    Client::builder("https://pve1.example:8006")
+        .api_token(token.unwrap_or(TOKEN).to_owned().into())
+        .clock(Arc::new(Leaping::default()))
+        .exchange(exchange)
+        .build()
+        .unwrap()
+}
+
+/// The outcome in one or two words, for the table in [`expected`].
+pub(crate) fn kind(outcome: &Result<(), Error>) -> String {
+    match outcome {
+        Ok(()) => "ok".to_owned(),
+        Err(Error::Unauthorized { .. }) => "unauthorized".to_owned(),
+        Err(Error::Denied { need: Need::Privileges { path, any_of }, .. }) => {
+            format!("denied {path} {}", any_of.join("|"))
+        }
+        Err(Error::Denied { need, .. }) => format!("denied {need:?}"),
+        Err(Error::NotFound { what, .. }) => format!("absent {what:?}"),
+        Err(Error::Conflict { what, .. }) => format!("conflict {what:?}"),
+        Err(Error::Locked { lock, .. }) => format!("locked {}", lock.as_deref().unwrap_or("-")),
+        Err(Error::Invalid { fields, .. }) => {
+            format!("invalid {}", fields.keys().cloned().collect::<Vec<_>>().join(","))
+        }
+        Err(Error::Server { cause, .. }) => format!("server {cause:?}"),
+        Err(other) => format!("{other:?}"),
+    }
+}
+
+fn answer(recording: &Recording) -> Answer {
+    Answer::new(recording.status, &recording.reason, &recording.body)
+}
+
+/// The recorded token where the recording has one the builder takes.
+fn token(recording: &Recording) -> Option<&str> {
+    recording.authorization.as_deref()?.strip_prefix("PVEAPIToken=")
+}
+
+async fn replay(recording: &Recording, answer: Answer) -> (Option<Result<(), Error>>, Arc<Scripted>) {
+    let exchange = Scripted::new(move |_, _| Some(answer.clone()));
+    let client = client(Arc::clone(&exchange), token(recording));
+    (calls::make(&client, recording).await, exchange)
+}
+
+/// Checks the request that was built. Returns whether a digest was added to the recorded parameters.
+fn check_request(recording: &Recording, exchange: &Scripted, schema: Option<&serde_json::Value>) -> bool {
+    let name = format!("{}-{}", recording.number, recording.name);
+    let seen = exchange.seen();
+    let [request] = seen.as_slice() else { panic!("{name}: {} requests", seen.len()) };
+    let (path, query) = recording::split_target(request.uri().path_and_query().unwrap().as_str());
+    assert_eq!(request.method().as_str(), recording.method, "{name}");
+    assert_eq!(path, recording.path, "{name}");
+    assert_eq!(query, recording.query, "{name}");
+    let header = |key: &str| request.headers().get(key);
+    if let Some(authorization) = &recording.authorization {
+        assert_eq!(header("authorization").unwrap(), authorization, "{name}");
+    }
+    assert!(header("authorization").unwrap().is_sensitive() && header("cookie").is_none());
+    let has_body = recording.method == "PUT" || recording.method == "POST";
+    assert_eq!(header("content-type").is_some(), has_body, "{name}");
+    assert!(has_body || request.body().is_empty(), "{name}");
+
+    let mut sent = recording::params(std::str::from_utf8(request.body()).unwrap()).unwrap();
+    if recording.status == 200 {
+        let mut all = sent.clone();
+        all.extend(query);
+        let complaints = schema.map(|schema| schema::complaints(schema, &recording.method, &path[2..], &all));
+        assert_eq!(complaints.unwrap_or_default(), Vec::<String>::new(), "{name}");
+    }
+    let recorded = recording.params.clone().unwrap();
+    let added = !recorded.contains_key("digest") && sent.contains_key("digest");
+    if added {
+        assert_eq!(sent.remove("digest").unwrap(), [calls::NO_DIGEST], "{name}");
+    }
+    assert_eq!(sent, recorded, "{name}");
+    added
+}
+
+#[tokio::test]
+async fn recordings_replay() {
+    let recordings = recording::load();
+    let schema = schema::load();
+    let errors = expected::errors();
+    let left_out = expected::left_out();
+    let (mut replayed, mut guarded, mut wrong) = (0, 0, Vec::new());
+    let mut not_replayed = BTreeMap::<&str, Vec<u32>>::new();
+    for recording in &recordings {
+        let number = recording.number;
+        if let Some(reason) = left_out.get(&number) {
+            not_replayed.entry(reason).or_default().push(number);
+            continue;
+        }
+        let (outcome, exchange) = replay(recording, answer(recording)).await;
+        let Some(outcome) = outcome else {
+            wrong.push(format!("{number}-{}: neither replayed nor listed", recording.name));
+            continue;
+        };
+        guarded += u32::from(check_request(recording, &exchange, schema.as_ref()));
+        replayed += 1;
+        let want = errors.get(&number).copied().unwrap_or("ok");
+        let got = kind(&outcome);
+        if got != want {
+            wrong.push(format!("{number}-{}: {got}, not {want}", recording.name));
+        }
+    }
+    println!("{replayed} of {} recordings replayed, {guarded} of them with a digest added", recordings.len());
+    for (reason, numbers) in &not_replayed {
+        println!("not replayed, {reason}: {numbers:?}");
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(recordings.len(), replayed + left_out.len());
+    assert!(replayed >= expected::REPLAYED, "{replayed}");
+}
+
+/// Releases before 2025 answer without a body: the reason phrase must tell as much.
+#[tokio::test]
+async fn refusals_read_the_same_without_a_body() {
+    let left_out = expected::left_out();
+    let mut compared = 0;
+    for recording in recording::load() {
+        if left_out.contains_key(&recording.number) || !matches!(recording.status, 401 | 403 | 500) {
+            continue;
+        }
+        let (with, _) = replay(&recording, answer(&recording)).await;
+        let bare = Answer::new(recording.status, &recording.reason, "");
+        let (without, _) = replay(&recording, bare).await;
+        assert_eq!(kind(&with.unwrap()), kind(&without.unwrap()), "{}", recording.name);
+        compared += 1;
+    }
+    assert!(compared >= 30, "{compared}");
+}
+
+/// An answer that was cut is never taken for a shorter one.
+#[tokio::test]
+async fn cut_answers_are_refused() {
+    let left_out = expected::left_out();
+    let mut cuts = 0;
+    for recording in recording::load() {
+        let is_read = recording.method == "GET" && recording.status == 200;
+        if left_out.contains_key(&recording.number) || !is_read {
+            continue;
+        }
+        for part in 0..8 {
+            let end = recording.body.floor_char_boundary(recording.body.len() * part / 8);
+            let cut = Answer::new(200, "OK", &recording.body[..end]);
+            let (outcome, _) = replay(&recording, cut).await;
+            let outcome = outcome.unwrap();
+            assert!(matches!(outcome, Err(Error::Decode { .. })), "{}: {outcome:?}", recording.name);
+            cuts += 1;
+        }
+    }
+    assert!(cuts > 100, "{cuts}");
+}

@@ -2,9 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::Error;
+use crate::update::without_zeros;
 
 /// A resource type and the namespace its resources live in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +18,25 @@ pub struct Kind {
     pub namespace: Cow<'static, str>,
     /// For example `MachineClasses.omni.sidero.dev`.
     pub name: Cow<'static, str>,
+}
+
+impl Kind {
+    /// A kind that is not in [`crate::kinds`].
+    pub fn new(
+        namespace: impl Into<Cow<'static, str>>,
+        name: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name.split('.').next().unwrap_or_default())
+    }
 }
 
 /// `running`, or `tearingDown` once deletion was asked for.
@@ -67,6 +91,80 @@ pub struct Resource {
     /// The spec, unknown fields included.
     #[serde(default)]
     pub spec: Value,
+}
+
+impl Resource {
+    /// One that is not yet created, with an empty spec.
+    pub fn new(kind: &Kind, id: impl Into<String>) -> Self {
+        let metadata = Metadata {
+            namespace: kind.namespace.clone().into_owned(),
+            kind: kind.name.clone().into_owned(),
+            id: id.into(),
+            ..Metadata::default()
+        };
+        Self {
+            metadata,
+            spec: Value::Object(Map::new()),
+        }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        Kind::new(self.metadata.namespace.clone(), self.metadata.kind.clone())
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.metadata.id
+    }
+
+    /// The value of a label.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.metadata.labels.get(name).map(String::as_str)
+    }
+
+    /// Sets a label.
+    #[must_use]
+    pub fn with_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.labels.insert(name.into(), value.into());
+        self
+    }
+
+    /// Whether its removal was asked for.
+    pub fn is_tearing_down(&self) -> bool {
+        self.metadata.phase == Phase::TearingDown
+    }
+
+    /// The spec as one of [`crate::specs`], or a type of your own.
+    pub fn spec_as<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        // Types without a spec omit it.
+        let null = self.spec.is_null();
+        let read = if null {
+            T::deserialize(Value::Object(Map::new()))
+        } else {
+            T::deserialize(&self.spec)
+        };
+        read.map_err(|error| {
+            Error::not_understood(
+                &format!("the spec of {} {}", self.kind(), self.metadata.id),
+                &error,
+            )
+        })
+    }
+
+    /// Replaces the spec. Fields that are zero are left out, as the server does.
+    pub fn set_spec(&mut self, spec: &impl Serialize) -> Result<(), Error> {
+        let value = serde_json::to_value(spec)
+            .map_err(|error| Error::invalid(format!("the spec is no JSON: {error}")))?;
+        self.spec = without_zeros(&value);
+        Ok(())
+    }
+
+    /// The same with another spec, see [`Resource::set_spec`].
+    pub fn with_spec(mut self, spec: &impl Serialize) -> Result<Self, Error> {
+        self.set_spec(spec)?;
+        Ok(self)
+    }
 }
 
 /// What a watch reports.

@@ -1,0 +1,359 @@
+//! What can go wrong, told apart by what a caller does next.
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+use api_transport::{Response, redact};
+use http::header::DATE;
+
+use crate::service_account::KeyError;
+use crate::sign::{SignError, Signer};
+use crate::wire::Status;
+
+const LONGEST_MESSAGE: usize = 2000;
+/// How far clocks may differ.
+const SKEW_ALLOWED: i64 = 300;
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such resource.
+    #[error("not found: {message}")]
+    NotFound {
+        /// What the server said.
+        message: String,
+    },
+    /// A resource of that id exists.
+    #[error("already exists: {message}")]
+    AlreadyExists {
+        /// What the server said.
+        message: String,
+    },
+    /// It was changed since it was read: read it again.
+    #[error("changed by somebody else in the meantime: {message}")]
+    Conflict {
+        /// What the server said.
+        message: String,
+    },
+    /// The signature was refused. The server never says why; `explanation` does.
+    #[error("Omni refuses the signature: {explanation}")]
+    Unauthenticated {
+        /// How far this machine's clock is ahead of the server's, in seconds.
+        clock_ahead: Option<i64>,
+        /// The likely cause, and what to do.
+        explanation: String,
+    },
+    /// The key's role does not allow it, or a controller owns the resource.
+    #[error("not allowed: {message}")]
+    Denied {
+        /// What the server said.
+        message: String,
+    },
+    /// The request or the resource in it is not valid.
+    #[error("refused as invalid: {}", lines.join("; "))]
+    Invalid {
+        /// What is wrong, one finding a line.
+        lines: Vec<String>,
+    },
+    /// The server, or a proxy before it, cannot answer now.
+    #[error("unavailable (status {status}): {message}")]
+    Unavailable {
+        /// HTTP status.
+        status: u16,
+        /// Whether the server ran into a deadline of its own: it may have acted.
+        deadline: bool,
+        /// What was said.
+        message: String,
+    },
+    /// No answer.
+    #[error("no answer from Omni")]
+    Transport(#[source] api_transport::Error),
+    /// An answer that the API does not promise: another status, or a body that is not understood.
+    #[error("unexpected answer (status {status}): {message}")]
+    Unexpected {
+        /// HTTP status; 200 where only the body was not understood.
+        status: u16,
+        /// What was said, or what is wrong with it.
+        message: String,
+    },
+    /// The key cannot be used.
+    #[error("unusable key")]
+    Key(#[source] KeyError),
+}
+
+impl Error {
+    /// The HTTP status it came with.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::NotFound { .. } => Some(404),
+            Self::AlreadyExists { .. } | Self::Conflict { .. } => Some(409),
+            Self::Unauthenticated { .. } => Some(401),
+            Self::Denied { .. } => Some(403),
+            Self::Invalid { .. } => Some(400),
+            Self::Unavailable { status, .. } | Self::Unexpected { status, .. } => Some(*status),
+            Self::Transport(error) => error.status(),
+            Self::Key(_) => None,
+        }
+    }
+
+    /// Whether the same call may succeed later. After a lost answer a write may have happened all the same.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } => true,
+            Self::Transport(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
+
+    /// Whether there is no such resource.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound { .. })
+    }
+
+    /// Whether a resource of that id exists already.
+    pub fn is_already_exists(&self) -> bool {
+        matches!(self, Self::AlreadyExists { .. })
+    }
+
+    /// Whether the resource was changed since it was read.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict { .. })
+    }
+
+    pub(crate) fn not_understood(what: &str, error: &dyn std::fmt::Display) -> Self {
+        Self::Unexpected {
+            status: 200,
+            message: redact(
+                &format!("{what} is not understood: {error}"),
+                LONGEST_MESSAGE,
+            ),
+        }
+    }
+
+    pub(crate) fn invalid(finding: impl Into<String>) -> Self {
+        Self::Invalid {
+            lines: vec![finding.into()],
+        }
+    }
+
+    /// What a refusal means.
+    pub(crate) fn from_response(
+        response: &Response,
+        signer: &dyn Signer,
+        wall: SystemTime,
+    ) -> Self {
+        match Status::parse(&response.body) {
+            Some(status) => Self::from_status(&status, response, signer, wall),
+            None => Self::from_proxy(response),
+        }
+    }
+
+    fn from_status(
+        status: &Status,
+        response: &Response,
+        signer: &dyn Signer,
+        wall: SystemTime,
+    ) -> Self {
+        let message = redact(&status.message, LONGEST_MESSAGE);
+        match status.code {
+            // The gateway's own answer to an unknown call, as an older server gives it.
+            5 if status.message == "Not Found" => Self::Unexpected {
+                status: response.status,
+                message,
+            },
+            16 => unauthenticated(clock_ahead(response, wall), signer, wall),
+            _ => Self::from_code(status, response.status),
+        }
+    }
+
+    /// What a gRPC status means where nothing else is known, as in the last line of a watch.
+    pub(crate) fn from_code(status: &Status, http: u16) -> Self {
+        let message = redact(&status.message, LONGEST_MESSAGE);
+        match status.code {
+            3 | 9 => Self::Invalid {
+                lines: findings(&status.message),
+            },
+            4 => Self::Unavailable {
+                status: http,
+                deadline: true,
+                message,
+            },
+            5 => Self::NotFound { message },
+            6 if status.message.contains("already exists") => Self::AlreadyExists { message },
+            6 => Self::Conflict { message },
+            7 => Self::Denied {
+                message: findings(&status.message).join("; "),
+            },
+            8 | 14 => Self::Unavailable {
+                status: http,
+                deadline: false,
+                message,
+            },
+            16 => Self::Unauthenticated {
+                clock_ahead: None,
+                explanation: message,
+            },
+            _ => Self::Unexpected {
+                status: http,
+                message,
+            },
+        }
+    }
+
+    /// An answer that is not Omni's: a proxy's, or of something else behind that address.
+    fn from_proxy(response: &Response) -> Self {
+        let text = String::from_utf8_lossy(&response.body);
+        let shown = if text.trim_start().starts_with('<') {
+            "a web page"
+        } else {
+            text.trim()
+        };
+        let message = redact(
+            &format!("{}: not an answer of Omni's API: {shown}", response.reason),
+            300,
+        );
+        match response.status {
+            status @ (429 | 502 | 503) => Self::Unavailable {
+                status,
+                deadline: false,
+                message,
+            },
+            status @ (408 | 504) => Self::Unavailable {
+                status,
+                deadline: true,
+                message,
+            },
+            status => Self::Unexpected { status, message },
+        }
+    }
+}
+
+impl From<api_transport::Error> for Error {
+    fn from(error: api_transport::Error) -> Self {
+        Self::Transport(error)
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}
+
+impl From<SignError> for Error {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Key(error) => Self::Key(error),
+            SignError::Header(what) => Self::invalid(format!("{what} cannot be sent in a header")),
+        }
+    }
+}
+
+fn clock_ahead(response: &Response, wall: SystemTime) -> Option<i64> {
+    let server = httpdate::parse_http_date(response.headers.get(DATE)?.to_str().ok()?).ok()?;
+    let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    Some(match wall.duration_since(server) {
+        Ok(ahead) => seconds(ahead),
+        Err(behind) => -seconds(behind.duration()),
+    })
+}
+
+fn unauthenticated(clock_ahead: Option<i64>, signer: &dyn Signer, wall: SystemTime) -> Error {
+    let mut explanation = String::new();
+    let skewed = clock_ahead.filter(|ahead| ahead.abs() >= SKEW_ALLOWED);
+    // Writing into a string cannot fail.
+    let _ = match (skewed, signer.expires().filter(|&end| end <= wall)) {
+        (Some(ahead), _) => write!(
+            explanation,
+            "this machine's clock is {} s {} the server's, more than the {SKEW_ALLOWED} s it allows; set the clock",
+            ahead.abs(),
+            if ahead > 0 { "ahead of" } else { "behind" }
+        ),
+        (None, Some(_)) => write!(
+            explanation,
+            "the key {} has expired; renew it",
+            signer.key_id()
+        ),
+        (None, None) => write!(
+            explanation,
+            "the key {} of {} is unknown to this server: destroyed, expired, or made by another Omni{}",
+            signer.key_id(),
+            signer.identity(),
+            match clock_ahead {
+                Some(_) => " (the clocks agree)",
+                None => "; if it is right, compare this machine's clock with the server's",
+            }
+        ),
+    };
+    Error::Unauthenticated {
+        clock_ahead,
+        explanation,
+    }
+}
+
+/// Splits Go's "N errors occurred:" list; nested wrappers are taken off each line.
+fn findings(message: &str) -> Vec<String> {
+    let body = message.trim();
+    let body = body.strip_prefix("failed to validate: ").unwrap_or(body);
+    let list = match body.split_once(" occurred:\n") {
+        Some((count, list)) if count.ends_with("error") || count.ends_with("errors") => list,
+        _ => return vec![redact(strip_rpc(body), LONGEST_MESSAGE)],
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for line in list.lines().filter(|line| !line.trim().is_empty()) {
+        let bare = line.trim();
+        match (bare.strip_prefix("* "), lines.last_mut()) {
+            // A list in a list: the inner ones are findings too.
+            (Some(finding), _) if finding.ends_with("occurred:") => {}
+            (None, Some(last)) => {
+                last.push(' ');
+                last.push_str(&redact(bare, LONGEST_MESSAGE));
+            }
+            (finding, _) => lines.push(redact(strip_rpc(finding.unwrap_or(bare)), LONGEST_MESSAGE)),
+        }
+    }
+    if lines.is_empty() {
+        vec![redact(body, LONGEST_MESSAGE)]
+    } else {
+        lines
+    }
+}
+
+fn strip_rpc(text: &str) -> &str {
+    text.strip_prefix("rpc error: code = ")
+        .and_then(|rest| rest.split_once(" desc = "))
+        .map_or(text, |(_, desc)| desc)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn validation_texts_become_findings() {
+        for (message, expected) in [
+            (
+                "failed to validate: 1 error occurred:\n\t* a\n\n",
+                vec!["a"],
+            ),
+            (
+                "failed to validate: 2 errors occurred:\n\t* a\n\t* b: c\n  d\n\n",
+                vec!["a", "b: c d"],
+            ),
+            (
+                "1 error occurred:\n\t* 2 errors occurred:\n\t* a\n\t* b\n\n\n\n",
+                vec!["a", "b"],
+            ),
+            (
+                "1 error occurred:\n\t* rpc error: code = PermissionDenied desc = no access\n",
+                vec!["no access"],
+            ),
+            ("resource is nil", vec!["resource is nil"]),
+            ("", vec![""]),
+            ("1 error occurred:\n", vec!["1 error occurred:"]),
+        ] {
+            assert_eq!(findings(message), expected, "{message:?}");
+        }
+    }
+}

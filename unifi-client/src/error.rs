@@ -135,6 +135,18 @@ impl Error {
             Self::Unsupported(_) => {
                 Some("needs UniFi OS with Network 9.0.114 or later; for DNS a UniFi OS gateway")
             }
+            Self::Transport {
+                source: api_transport::Error::Redirect { .. },
+                ..
+            } => Some(
+                "only UniFi OS consoles and gateways are supported; is this another web server?",
+            ),
+            Self::Transport {
+                source: api_transport::Error::Certificate { .. },
+                ..
+            } => Some(
+                "a gateway's own certificate never names its address: pin its SHA-256 fingerprint instead",
+            ),
             _ => match self.code() {
                 Some("api.err.InvalidFixedIP") => {
                     Some("the address must lie inside the subnet of a network of this site")

@@ -208,8 +208,10 @@ pub struct NewDnsRecord {
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        self.0
+            .iter()
+            .enumerate()
+            .try_for_each(|(at, octet)| write!(f, "{}{octet:02x}", if at == 0 { "" } else { ":" }))
     }
 }
 

@@ -28,9 +28,20 @@ pub(crate) fn classify(call: &str, token: &str, response: &Response) -> Error {
     let message = redact(raw.trim(), MAX_TEXT);
     let status = response.status;
     match status {
-        401 => Error::Unauthorized { token: token.to_owned(), message },
-        403 => Error::Denied { status, need: need(&raw), message },
-        404 => Error::NotFound { status, what: Missing::Other, message },
+        401 => Error::Unauthorized {
+            token: token.to_owned(),
+            message,
+        },
+        403 => Error::Denied {
+            status,
+            need: need(&raw),
+            message,
+        },
+        404 => Error::NotFound {
+            status,
+            what: Missing::Other,
+            message,
+        },
         400 => invalid(message, &refusal.errors),
         500 => by_text(status, call, raw.trim(), message),
         status => {
@@ -39,7 +50,12 @@ pub(crate) fn classify(call: &str, token: &str, response: &Response) -> Error {
                 501 | 506 => Cause::NotImplemented,
                 _ => Cause::Unknown,
             };
-            Error::Server { status, cause, call: call.to_owned(), message }
+            Error::Server {
+                status,
+                cause,
+                call: call.to_owned(),
+                message,
+            }
         }
     }
 }
@@ -48,14 +64,37 @@ fn invalid(message: String, errors: &BTreeMap<String, String>) -> Error {
     let status = 400;
     let says = |field: &str, text: &str| errors.get(field).is_some_and(|said| said.contains(text));
     if says("upid", "no such task") {
-        return Error::NotFound { status, what: Missing::Task, message: "no such task".to_owned() };
+        return Error::NotFound {
+            status,
+            what: Missing::Task,
+            message: "no such task".to_owned(),
+        };
     }
-    if errors.values().any(|said| said.contains("Only root may use this option")) {
-        return Error::Denied { status, need: Need::Root, message };
+    if errors
+        .values()
+        .any(|said| said.contains("Only root may use this option"))
+    {
+        return Error::Denied {
+            status,
+            need: Need::Root,
+            message,
+        };
     }
-    let tidy = |text: &String| redact(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_TEXT);
-    let fields = errors.iter().map(|(field, text)| (redact(field, 80), tidy(text))).collect();
-    Error::Invalid { status: Some(status), message, fields }
+    let tidy = |text: &String| {
+        redact(
+            &text.split_whitespace().collect::<Vec<_>>().join(" "),
+            MAX_TEXT,
+        )
+    };
+    let fields = errors
+        .iter()
+        .map(|(field, text)| (redact(field, 80), tidy(text)))
+        .collect();
+    Error::Invalid {
+        status: Some(status),
+        message,
+        fields,
+    }
 }
 
 /// `Permission check failed (/vms/100, VM.Audit|VM.Console)`.
@@ -67,7 +106,10 @@ fn need(text: &str) -> Need {
     match inside.and_then(|inside| inside.split_once(", ")) {
         Some((path, privileges)) if path.starts_with('/') => Need::Privileges {
             path: redact(path, 120),
-            any_of: privileges.split('|').map(|name| redact(name.trim(), 60)).collect(),
+            any_of: privileges
+                .split('|')
+                .map(|name| redact(name.trim(), 60))
+                .collect(),
         },
         _ => Need::Unsaid,
     }
@@ -75,8 +117,16 @@ fn need(text: &str) -> Need {
 
 fn by_text(status: u16, call: &str, text: &str, message: String) -> Error {
     let has = |part: &str| text.contains(part);
-    let not_found = |what| Error::NotFound { status, what, message: message.clone() };
-    let conflict = |what| Error::Conflict { status, what, message: message.clone() };
+    let not_found = |what| Error::NotFound {
+        status,
+        what,
+        message: message.clone(),
+    };
+    let conflict = |what| Error::Conflict {
+        status,
+        what,
+        message: message.clone(),
+    };
     let server = |cause| Error::Server {
         status,
         cause,
@@ -87,17 +137,28 @@ fn by_text(status: u16, call: &str, text: &str, message: String) -> Error {
     if has("no quorum") {
         server(Cause::NoQuorum)
     } else if has("only root can ") {
-        Error::Denied { status, need: Need::Root, message }
+        Error::Denied {
+            status,
+            need: Need::Root,
+            message,
+        }
     } else if has("checksum mismatch") || has("detected modified configuration") {
         conflict(Clash::Digest)
     } else if let Some(lock) = lock_name(text) {
-        Error::Locked { status, lock: Some(redact(lock, 40)), message }
+        Error::Locked {
+            status,
+            lock: Some(redact(lock, 40)),
+            message,
+        }
     } else if has("can't lock file") || (has("cfs-lock ") && has("time")) {
-        Error::Locked { status, lock: None, message }
+        Error::Locked {
+            status,
+            lock: None,
+            message,
+        }
     } else if has("Configuration file '") && has("/qemu-server/") && has("does not exist") {
         not_found(Missing::Vm)
-    } else if (has("pci ID '") && has("does not exist"))
-        || (has("mapping '") && has("' not found"))
+    } else if (has("pci ID '") && has("does not exist")) || (has("mapping '") && has("' not found"))
     {
         not_found(Missing::Mapping)
     } else if has(" already exists") || has(" already defined") {
@@ -120,7 +181,9 @@ fn lock_name(text: &str) -> Option<&str> {
 /// `QEMU guest agent is not running`, `VM 100 is not running`, `VM 100 not running`, `VM 100 qmp command …`.
 fn guest_is_down(text: &str) -> bool {
     let of_vm = |rest: &str| {
-        let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+        let rest = rest
+            .trim_start_matches(|c: char| c.is_ascii_digit())
+            .trim_start();
         rest.starts_with("is not running")
             || rest.starts_with("not running")
             || rest.starts_with("qmp command")
@@ -160,21 +223,43 @@ mod tests {
     #[test]
     fn texts_that_are_not_among_the_recordings() {
         for (text, want) in [
-            ("cluster not ready - no quorum?", "server: cluster without quorum"),
-            ("cfs-lock 'file-mapping_pci_cfg' error: no quorum!", "server: cluster without quorum"),
-            ("cfs-lock 'file-mapping_pci_cfg' error: got lock request timeout", "locked: None"),
-            ("VM is locked (snapshot-delete)", "locked: Some(\"snapshot-delete\")"),
+            (
+                "cluster not ready - no quorum?",
+                "server: cluster without quorum",
+            ),
+            (
+                "cfs-lock 'file-mapping_pci_cfg' error: no quorum!",
+                "server: cluster without quorum",
+            ),
+            (
+                "cfs-lock 'file-mapping_pci_cfg' error: got lock request timeout",
+                "locked: None",
+            ),
+            (
+                "VM is locked (snapshot-delete)",
+                "locked: Some(\"snapshot-delete\")",
+            ),
             ("VM is locked (", "server: server error"),
-            ("VM 100 qmp command 'query' failed - got timeout", "server: guest not running"),
+            (
+                "VM 100 qmp command 'query' failed - got timeout",
+                "server: guest not running",
+            ),
             ("address lookup for 'pve9' failed", "server: node not known"),
-            ("Configuration file 'nodes/pve1/lxc/100.conf' does not exist", "server: server error"),
+            (
+                "Configuration file 'nodes/pve1/lxc/100.conf' does not exist",
+                "server: server error",
+            ),
             ("something new", "server: server error"),
             ("", "server: server error"),
         ] {
             let from_reason = classify("GET /x", "a@pve!b", &response(500, text, b""));
             assert_eq!(kind(&from_reason), want, "{text}");
             let body = serde_json::json!({ "data": null, "message": format!("{text}\n") });
-            let from_body = classify("GET /x", "a@pve!b", &response(500, "x", body.to_string().as_bytes()));
+            let from_body = classify(
+                "GET /x",
+                "a@pve!b",
+                &response(500, "x", body.to_string().as_bytes()),
+            );
             if !text.is_empty() {
                 assert_eq!(kind(&from_body), want, "{text}");
             }
@@ -187,7 +272,10 @@ mod tests {
             path: "/".to_owned(),
             any_of: vec!["Sys.Audit".to_owned(), "Sys.Modify".to_owned()],
         };
-        assert_eq!(need("Permission check failed (/, Sys.Audit|Sys.Modify)\n"), two);
+        assert_eq!(
+            need("Permission check failed (/, Sys.Audit|Sys.Modify)\n"),
+            two
+        );
         assert_eq!(need("Permission check failed"), Need::Unsaid);
         assert_eq!(need("Permission check failed (changing it)"), Need::Unsaid);
     }
@@ -195,8 +283,21 @@ mod tests {
     #[test]
     fn skiplock_is_for_root() {
         let body = br#"{"errors":{"skiplock":"Only root may use this option."},"message":"Parameter verification failed.\n"}"#;
-        let error = classify("PUT /x", "a@pve!b", &response(400, "Parameter verification failed.", body));
-        assert!(matches!(error, Error::Denied { need: Need::Root, .. }), "{error}");
+        let error = classify(
+            "PUT /x",
+            "a@pve!b",
+            &response(400, "Parameter verification failed.", body),
+        );
+        assert!(
+            matches!(
+                error,
+                Error::Denied {
+                    need: Need::Root,
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
 
     proptest! {

@@ -98,11 +98,23 @@ impl ClientBuilder {
     /// # Errors
     /// [`Error::Invalid`] for a missing or malformed token or endpoint, or unusable trust settings.
     pub fn build(self) -> Result<Client, Error> {
-        let token = self.token.as_ref().ok_or_else(|| Error::input("no API token given"))?;
+        let token = self
+            .token
+            .as_ref()
+            .ok_or_else(|| Error::input("no API token given"))?;
         let token = Token::parse(token)?;
-        let transports = self.endpoints.iter().map(|endpoint| self.transport(endpoint));
+        let transports = self
+            .endpoints
+            .iter()
+            .map(|endpoint| self.transport(endpoint));
         let endpoints = transports.collect::<Result<Vec<_>, _>>()?;
-        Ok(Client { inner: Arc::new(Inner { endpoints, front: AtomicUsize::new(0), token }) })
+        Ok(Client {
+            inner: Arc::new(Inner {
+                endpoints,
+                front: AtomicUsize::new(0),
+                token,
+            }),
+        })
     }
 
     fn transport(&self, endpoint: &str) -> Result<Transport, Error> {
@@ -151,7 +163,11 @@ impl Client {
 
     /// Requests sent so far to all endpoints, retries included.
     pub fn requests_sent(&self) -> u64 {
-        self.inner.endpoints.iter().map(Transport::requests_sent).sum()
+        self.inner
+            .endpoints
+            .iter()
+            .map(Transport::requests_sent)
+            .sum()
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -162,7 +178,10 @@ impl Client {
     pub(crate) async fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         let label = call.label();
         let envelope = self.envelope(call).await?;
-        envelope.data.ok_or_else(|| Error::Decode { call: label, message: "no data in it".to_owned() })
+        envelope.data.ok_or_else(|| Error::Decode {
+            call: label,
+            message: "no data in it".to_owned(),
+        })
     }
 
     /// Sends a call whose answer is a list; no data is an empty one.
@@ -175,7 +194,10 @@ impl Client {
         self.send(&call).await.map(drop)
     }
 
-    pub(crate) async fn envelope<T: DeserializeOwned>(&self, call: Call) -> Result<Envelope<T>, Error> {
+    pub(crate) async fn envelope<T: DeserializeOwned>(
+        &self,
+        call: Call,
+    ) -> Result<Envelope<T>, Error> {
         let response = self.send(&call).await?;
         serde_json::from_slice(&response.body).map_err(|error| Error::Decode {
             call: call.label(),
@@ -229,17 +251,25 @@ impl Client {
     }
 
     async fn ask(&self, endpoint: &Transport, call: &Call, retry: bool) -> Result<Response, Error> {
-        let mut request = call
-            .to_request()?
-            .header(HeaderName::from_static("authorization"), self.inner.token.header.clone());
+        let mut request = call.to_request()?.header(
+            HeaderName::from_static("authorization"),
+            self.inner.token.header.clone(),
+        );
         if retry {
             request = request.idempotent();
         }
-        tracing::trace!(call = call.label(), endpoint = endpoint.endpoint(), "sending");
-        endpoint.send(request).await.map_err(|source| Error::Transport {
-            endpoint: endpoint.endpoint().to_owned(),
-            source,
-        })
+        tracing::trace!(
+            call = call.label(),
+            endpoint = endpoint.endpoint(),
+            "sending"
+        );
+        endpoint
+            .send(request)
+            .await
+            .map_err(|source| Error::Transport {
+                endpoint: endpoint.endpoint().to_owned(),
+                source,
+            })
     }
 
     fn front(&self) -> &Transport {

@@ -20,15 +20,19 @@ impl Client {
     /// Cluster nodes.
     pub async fn nodes(&self) -> Result<Vec<Node>, Error> {
         let rows: Vec<wire::Node> = self.list(Call::get("/nodes")).await?;
-        let node = |row: wire::Node| Node { name: row.node, status: row.status.unwrap_or_else(unknown) };
+        let node = |row: wire::Node| Node {
+            name: row.node,
+            status: row.status.unwrap_or_else(unknown),
+        };
         Ok(rows.into_iter().map(node).collect())
     }
 
     /// Membership and quorum. Needs Sys.Audit on `/`.
     pub async fn cluster_status(&self) -> Result<ClusterStatus, Error> {
         let rows: Vec<wire::Member> = self.list(Call::get("/cluster/status")).await?;
-        let (clusters, nodes): (Vec<_>, Vec<_>) =
-            rows.into_iter().partition(|row| row.kind.as_deref() == Some("cluster"));
+        let (clusters, nodes): (Vec<_>, Vec<_>) = rows
+            .into_iter()
+            .partition(|row| row.kind.as_deref() == Some("cluster"));
         let cluster = clusters.into_iter().next();
         Ok(ClusterStatus {
             // A node on its own has no cluster row and needs no quorum.
@@ -67,7 +71,10 @@ impl Client {
             list.sort_unstable();
             list
         };
-        Ok(paths.into_iter().map(|(path, value)| (path, sorted(names(value)))).collect())
+        Ok(paths
+            .into_iter()
+            .map(|(path, value)| (path, sorted(names(value))))
+            .collect())
     }
 
     /// Storages a node can use. Shows those the token has Datastore.Audit on.
@@ -82,7 +89,12 @@ fn unknown() -> String {
 }
 
 fn cluster_node(row: wire::Member) -> Option<ClusterNode> {
-    Some(ClusterNode { name: row.name?, online: row.online, local: row.local, ip: row.ip })
+    Some(ClusterNode {
+        name: row.name?,
+        online: row.online,
+        local: row.local,
+        ip: row.ip,
+    })
 }
 
 fn storage(row: wire::Storage) -> Storage {
@@ -90,7 +102,11 @@ fn storage(row: wire::Storage) -> Storage {
     Storage {
         name: row.storage,
         kind: row.kind.unwrap_or_default(),
-        content: content.split(',').filter(|kind| !kind.is_empty()).map(str::to_owned).collect(),
+        content: content
+            .split(',')
+            .filter(|kind| !kind.is_empty())
+            .map(str::to_owned)
+            .collect(),
         active: row.active,
         enabled: row.enabled,
         shared: row.shared,

@@ -29,18 +29,27 @@ impl VmConfig {
         let nic = PropertyString::with_default(self.get(nic)?, "model");
         // `virtio=MAC` names the model by its key; `macaddr=` is the long form.
         let long = nic.get("macaddr").filter(|mac| is_mac(mac));
-        let short = || nic.iter().map(|(_, value)| value).find(|value| is_mac(value));
+        let short = || {
+            nic.iter()
+                .map(|(_, value)| value)
+                .find(|value| is_mac(value))
+        };
         long.or_else(short).map(str::to_ascii_lowercase)
     }
 
     /// The bridge of a network device.
     pub fn bridge(&self, nic: &str) -> Option<String> {
-        PropertyString::parse(self.get(nic)?).get("bridge").map(str::to_owned)
+        PropertyString::parse(self.get(nic)?)
+            .get("bridge")
+            .map(str::to_owned)
     }
 
     /// Names of the network devices (`net0`, …).
     pub fn nics(&self) -> impl Iterator<Item = &str> {
-        self.values.keys().map(String::as_str).filter(|key| index(key, "net").is_some())
+        self.values
+            .keys()
+            .map(String::as_str)
+            .filter(|key| index(key, "net").is_some())
     }
 
     /// Why the VM is locked (`create`, `backup`, …), if it is.
@@ -50,7 +59,9 @@ impl VmConfig {
 
     /// The machine type: `q35`, `pc-q35-9.2`, … Absent means Proxmox's default, i440fx.
     pub fn machine(&self) -> Option<String> {
-        PropertyString::with_default(self.get("machine")?, "type").get("type").map(str::to_owned)
+        PropertyString::with_default(self.get("machine")?, "type")
+            .get("type")
+            .map(str::to_owned)
     }
 
     /// Whether the chipset is q35, which `pcie=1` needs.
@@ -102,13 +113,21 @@ pub(crate) fn split_tags(text: &str) -> Vec<String> {
 fn index(key: &str, prefix: &str) -> Option<u8> {
     let digits = key.strip_prefix(prefix)?;
     let canonical = digits == "0" || !digits.starts_with('0');
-    if canonical && digits.bytes().all(|b| b.is_ascii_digit()) { digits.parse().ok() } else { None }
+    if canonical && digits.bytes().all(|b| b.is_ascii_digit()) {
+        digits.parse().ok()
+    } else {
+        None
+    }
 }
 
 fn is_mac(text: &str) -> bool {
     text.len() == 17
         && text.bytes().enumerate().all(|(i, b)| {
-            if i % 3 == 2 { b == b':' } else { b.is_ascii_hexdigit() }
+            if i % 3 == 2 {
+                b == b':'
+            } else {
+                b.is_ascii_hexdigit()
+            }
         })
 }
 
@@ -119,7 +138,10 @@ mod tests {
     fn config(pairs: &[(&str, &str)]) -> VmConfig {
         VmConfig {
             digest: String::new(),
-            values: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            values: pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
         }
     }
 
@@ -141,15 +163,34 @@ mod tests {
     #[test]
     fn mac_in_any_form() {
         for (nic, want) in [
-            ("virtio=BC:24:11:78:46:B9,bridge=vmbr0,firewall=1", Some("bc:24:11:78:46:b9")),
-            ("e1000=bc:24:11:aa:bb:cc,bridge=vmbr0", Some("bc:24:11:aa:bb:cc")),
-            ("model=virtio,macaddr=BC:24:11:78:46:B9,bridge=vmbr0", Some("bc:24:11:78:46:b9")),
-            ("bridge=vmbr0,virtio=BC:24:11:78:46:B9", Some("bc:24:11:78:46:b9")),
-            ("virtio,macaddr=BC:24:11:78:46:B9", Some("bc:24:11:78:46:b9")),
+            (
+                "virtio=BC:24:11:78:46:B9,bridge=vmbr0,firewall=1",
+                Some("bc:24:11:78:46:b9"),
+            ),
+            (
+                "e1000=bc:24:11:aa:bb:cc,bridge=vmbr0",
+                Some("bc:24:11:aa:bb:cc"),
+            ),
+            (
+                "model=virtio,macaddr=BC:24:11:78:46:B9,bridge=vmbr0",
+                Some("bc:24:11:78:46:b9"),
+            ),
+            (
+                "bridge=vmbr0,virtio=BC:24:11:78:46:B9",
+                Some("bc:24:11:78:46:b9"),
+            ),
+            (
+                "virtio,macaddr=BC:24:11:78:46:B9",
+                Some("bc:24:11:78:46:b9"),
+            ),
             ("virtio,bridge=vmbr0", None),
             ("", None),
         ] {
-            assert_eq!(config(&[("net0", nic)]).mac("net0").as_deref(), want, "{nic}");
+            assert_eq!(
+                config(&[("net0", nic)]).mac("net0").as_deref(),
+                want,
+                "{nic}"
+            );
         }
         assert_eq!(config(&[]).mac("net0"), None);
     }

@@ -247,7 +247,11 @@ impl Error {
     }
 
     pub(crate) fn input(message: impl Into<String>) -> Self {
-        Self::Invalid { status: None, message: message.into(), fields: BTreeMap::new() }
+        Self::Invalid {
+            status: None,
+            message: message.into(),
+            fields: BTreeMap::new(),
+        }
     }
 }
 

@@ -13,7 +13,10 @@ pub const HOSTPCI_SLOTS: u8 = 16;
 impl HostPci {
     /// A device by the id of its resource mapping.
     pub fn mapped(mapping: impl Into<String>) -> Self {
-        Self { mapping: Some(mapping.into()), ..Self::default() }
+        Self {
+            mapping: Some(mapping.into()),
+            ..Self::default()
+        }
     }
 
     /// Reads the option's text. Never fails: what is not understood, booleans that are none included,
@@ -65,8 +68,13 @@ impl fmt::Display for HostPci {
             ("x-vga", self.primary_gpu.then_some("1")),
             ("rombar", (self.rombar == Some(false)).then_some("0")),
         ];
-        let known = known.into_iter().filter_map(|(key, value)| Some((key, value?)));
-        let other = self.other.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let known = known
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)));
+        let other = self
+            .other
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
         for (i, (key, value)) in known.chain(other).enumerate() {
             let separator = if i == 0 { "" } else { "," };
             write!(f, "{separator}{key}={value}")?;
@@ -91,13 +99,25 @@ mod tests {
         let h100 = HostPci::mapped("h100");
         check("mapping=h100", &h100, "mapping=h100");
         for on in ["1", "on", "yes", "true", "True"] {
-            let want = HostPci { pcie: true, ..h100.clone() };
-            check(&format!("mapping=h100,pcie={on}"), &want, "mapping=h100,pcie=1");
+            let want = HostPci {
+                pcie: true,
+                ..h100.clone()
+            };
+            check(
+                &format!("mapping=h100,pcie={on}"),
+                &want,
+                "mapping=h100,pcie=1",
+            );
         }
         check("pcie=off,mapping=h100", &h100, "mapping=h100");
         check(
             "mapping=a310,x-vga=1,pcie=1,rombar=0",
-            &HostPci { pcie: true, primary_gpu: true, rombar: Some(false), ..HostPci::mapped("a310") },
+            &HostPci {
+                pcie: true,
+                primary_gpu: true,
+                rombar: Some(false),
+                ..HostPci::mapped("a310")
+            },
             "mapping=a310,pcie=1,x-vga=1,rombar=0",
         );
         check(
@@ -105,7 +125,10 @@ mod tests {
             &HostPci {
                 host: Some("0000:03:00".into()),
                 pcie: true,
-                other: vec![("mdev".into(), "i915-4".into()), ("driver".into(), "keep".into())],
+                other: vec![
+                    ("mdev".into(), "i915-4".into()),
+                    ("driver".into(), "keep".into()),
+                ],
                 ..HostPci::default()
             },
             "host=0000:03:00,pcie=1,mdev=i915-4,driver=keep",

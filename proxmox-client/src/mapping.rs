@@ -10,7 +10,9 @@ use crate::property::PropertyString;
 impl PciDevice {
     /// The address without the function: `0000:01:00`.
     pub fn slot(&self) -> &str {
-        self.address.rsplit_once('.').map_or(self.address.as_str(), |(slot, _)| slot)
+        self.address
+            .rsplit_once('.')
+            .map_or(self.address.as_str(), |(slot, _)| slot)
     }
 
     /// Whether `path`, with or without a function, names this device.
@@ -23,7 +25,11 @@ impl MapEntry {
     /// The entry for a device as the node lists it, so that Proxmox finds nothing to object to at start.
     ///
     /// `path` is the device's address, or its slot for all functions (then `device` is function 0).
-    pub fn for_device(node: impl Into<String>, path: impl Into<String>, device: &PciDevice) -> Self {
+    pub fn for_device(
+        node: impl Into<String>,
+        path: impl Into<String>,
+        device: &PciDevice,
+    ) -> Self {
         Self {
             node: node.into(),
             path: path.into(),
@@ -54,7 +60,9 @@ impl MapEntry {
             ("subsystem-id", _) if self.subsystem_id.is_none() => {
                 self.subsystem_id = Some(value.to_owned());
             }
-            ("iommugroup", Ok(group)) if self.iommu_group.is_none() => self.iommu_group = Some(group),
+            ("iommugroup", Ok(group)) if self.iommu_group.is_none() => {
+                self.iommu_group = Some(group);
+            }
             _ => return false,
         }
         true
@@ -136,7 +144,10 @@ mod tests {
         assert_eq!(entry.other, [("description".to_owned(), "left".to_owned())]);
         assert_eq!(entry.to_string(), line);
         let odd = MapEntry::parse("iommugroup=-1,node=pve1");
-        assert_eq!((odd.iommu_group, odd.to_string().as_str()), (None, "node=pve1,iommugroup=-1"));
+        assert_eq!(
+            (odd.iommu_group, odd.to_string().as_str()),
+            (None, "node=pve1,iommugroup=-1")
+        );
     }
 
     #[test]
@@ -154,8 +165,14 @@ mod tests {
         assert!(device.is_at("0000:03:00") && device.is_at("0000:03:00.0"));
         assert!(!device.is_at("0000:03:00.1") && !device.is_at("0000:03:0"));
         let entry = MapEntry::for_device("proxmox", device.slot(), &device);
-        assert_eq!(entry.to_string(), "node=proxmox,path=0000:03:00,id=8086:56a6");
-        let mapping = PciMapping { map: vec![entry], ..PciMapping::default() };
+        assert_eq!(
+            entry.to_string(),
+            "node=proxmox,path=0000:03:00,id=8086:56a6"
+        );
+        let mapping = PciMapping {
+            map: vec![entry],
+            ..PciMapping::default()
+        };
         assert!(mapping.covers_node("proxmox") && !mapping.covers_node("proxmox2"));
     }
 

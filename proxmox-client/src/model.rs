@@ -174,7 +174,10 @@ pub struct Version {
 impl Version {
     /// Whether the version is at least `major.minor`. One that cannot be read is not.
     pub fn at_least(&self, major: u32, minor: u32) -> bool {
-        let mut parts = self.version.split(['.', '-', '~']).map(|part| part.parse::<u32>().ok());
+        let mut parts = self
+            .version
+            .split(['.', '-', '~'])
+            .map(|part| part.parse::<u32>().ok());
         let found = (parts.next().flatten(), parts.next().flatten().or(Some(0)));
         found >= (Some(major), Some(minor))
     }

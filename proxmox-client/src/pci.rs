@@ -12,7 +12,8 @@ impl Client {
     /// PCI devices of a node, without memory controllers, bridges and processors. Needs Sys.Audit on `/`.
     /// Says nothing about who uses a device: that is in the configurations of the node's VMs.
     pub async fn pci_devices(&self, node: &str) -> Result<Vec<PciDevice>, Error> {
-        self.devices(Call::get(node_path(node, "/hardware/pci")?)).await
+        self.devices(Call::get(node_path(node, "/hardware/pci")?))
+            .await
     }
 
     /// PCI devices of all classes.
@@ -39,7 +40,10 @@ impl Client {
         let call = Call::get(format!("{MAPPINGS}/{}", segment(id)?));
         match self.fetch(call).await {
             Ok(row) => Ok(Some(mapping(row, id))),
-            Err(Error::NotFound { what: Missing::Mapping, .. }) => Ok(None),
+            Err(Error::NotFound {
+                what: Missing::Mapping,
+                ..
+            }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -59,15 +63,21 @@ impl Client {
     /// # Errors
     /// [`Error::Conflict`] when any mapping changed since, [`Error::NotFound`] when this one is gone.
     pub async fn update_pci_mapping(&self, mapping: &PciMapping) -> Result<(), Error> {
-        let digest = mapping.digest.as_deref().filter(|digest| !digest.is_empty());
-        let digest = digest.ok_or_else(|| Error::input("a write needs the digest that was read"))?;
-        let call = Call::put(format!("{MAPPINGS}/{}", segment(&mapping.id)?)).param("digest", digest);
+        let digest = mapping
+            .digest
+            .as_deref()
+            .filter(|digest| !digest.is_empty());
+        let digest =
+            digest.ok_or_else(|| Error::input("a write needs the digest that was read"))?;
+        let call =
+            Call::put(format!("{MAPPINGS}/{}", segment(&mapping.id)?)).param("digest", digest);
         self.execute(with_content(call, mapping)?).await
     }
 
     /// Removes a PCI resource mapping; absent is a success. VMs that name it will no longer start.
     pub async fn delete_pci_mapping(&self, id: &str) -> Result<(), Error> {
-        self.execute(Call::delete(format!("{MAPPINGS}/{}", segment(id)?))).await
+        self.execute(Call::delete(format!("{MAPPINGS}/{}", segment(id)?)))
+            .await
     }
 }
 
@@ -83,10 +93,14 @@ fn with_content(mut call: Call, mapping: &PciMapping) -> Result<Call, Error> {
 
 /// Refuses values that would read back as several.
 fn check_entry(entry: &MapEntry) -> Result<(), Error> {
-    let fields = [&entry.node, &entry.path, &entry.id].into_iter().chain(&entry.subsystem_id);
+    let fields = [&entry.node, &entry.path, &entry.id]
+        .into_iter()
+        .chain(&entry.subsystem_id);
     let other = entry.other.iter().map(|(_, value)| value);
     if fields.chain(other).any(|value| value.contains([',', '\n'])) {
-        return Err(Error::input("a mapping entry has a comma or a line break in a value"));
+        return Err(Error::input(
+            "a mapping entry has a comma or a line break in a value",
+        ));
     }
     Ok(())
 }
@@ -99,7 +113,9 @@ fn hex(text: Option<String>) -> String {
 
 fn device(row: wire::Device) -> PciDevice {
     let subsystem = match (row.subsystem_vendor, row.subsystem_device) {
-        (Some(vendor), Some(device)) => Some(format!("{}:{}", hex(Some(vendor)), hex(Some(device)))),
+        (Some(vendor), Some(device)) => {
+            Some(format!("{}:{}", hex(Some(vendor)), hex(Some(device))))
+        }
         _ => None,
     };
     PciDevice {

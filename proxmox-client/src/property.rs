@@ -25,17 +25,25 @@ pub struct PropertyString {
 impl PropertyString {
     /// Parses a string whose values all have keys.
     pub fn parse(text: &str) -> Self {
-        Self { pairs: text.split(',').map(pair).collect(), default_key: None }
+        Self {
+            pairs: text.split(',').map(pair).collect(),
+            default_key: None,
+        }
     }
 
     /// Parses a string where a value without a key belongs to `default_key`.
     pub fn with_default(text: &str, default_key: &'static str) -> Self {
-        Self { default_key: Some(default_key), ..Self::parse(text) }
+        Self {
+            default_key: Some(default_key),
+            ..Self::parse(text)
+        }
     }
 
     /// The first value of `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.iter().find(|(name, _)| *name == Some(key)).map(|(_, value)| value)
+        self.iter()
+            .find(|(name, _)| *name == Some(key))
+            .map(|(_, value)| value)
     }
 
     /// The value of `key` as a boolean, `None` when absent or not one; see [`parse_flag`].
@@ -50,12 +58,12 @@ impl PropertyString {
             Some(name) => name == key,
             None => default_key == Some(key) && !text.is_empty(),
         });
-        match found {
-            Some((_, text)) => *text = value.into(),
-            None => {
-                self.pairs.retain(|(name, text)| name.is_some() || !text.is_empty());
-                self.pairs.push((Some(key.to_owned()), value.into()));
-            }
+        if let Some((_, text)) = found {
+            *text = value.into();
+        } else {
+            self.pairs
+                .retain(|(name, text)| name.is_some() || !text.is_empty());
+            self.pairs.push((Some(key.to_owned()), value.into()));
         }
     }
 

@@ -40,7 +40,12 @@ impl Call {
     }
 
     fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: String::new(), form: String::new() }
+        Self {
+            method,
+            path: path.into(),
+            query: String::new(),
+            form: String::new(),
+        }
     }
 
     pub(crate) fn query(mut self, key: &str, value: impl AsRef<str>) -> Self {
@@ -79,7 +84,9 @@ impl Call {
 
     pub(crate) fn to_request(&self) -> Result<Request, Error> {
         if self.form.len() > MAX_BODY {
-            return Err(Error::input("parameters are longer than Proxmox's limit of 512 KiB"));
+            return Err(Error::input(
+                "parameters are longer than Proxmox's limit of 512 KiB",
+            ));
         }
         let separator = if self.query.is_empty() { "" } else { "?" };
         let path = format!("{API}{}{separator}{}", self.path, self.query);
@@ -106,7 +113,9 @@ pub(crate) fn vm_path(node: &str, vmid: u32, rest: &str) -> Result<String, Error
 /// One path segment, percent-encoded. What would change the path's meaning is refused.
 pub(crate) fn segment(text: &str) -> Result<String, Error> {
     if text.is_empty() || text == "." || text == ".." {
-        return Err(Error::input("a name that is part of the path is empty or dots"));
+        return Err(Error::input(
+            "a name that is part of the path is empty or dots",
+        ));
     }
     let mut out = String::with_capacity(text.len());
     encode(&mut out, text);
@@ -139,7 +148,10 @@ mod tests {
 
     #[test]
     fn encoding() {
-        let call = Call::put("/x").param("map", "node=a,id=1:2").param("map", "ü b&c").query("a", "/");
+        let call = Call::put("/x")
+            .param("map", "node=a,id=1:2")
+            .param("map", "ü b&c")
+            .query("a", "/");
         assert_eq!(call.form, "map=node%3Da%2Cid%3D1%3A2&map=%C3%BC%20b%26c");
         assert_eq!(call.to_request().unwrap().path, "/api2/json/x?a=%2F");
         assert_eq!(call.label(), "PUT /x");
@@ -150,7 +162,10 @@ mod tests {
         for bad in ["", ".", ".."] {
             assert!(vm_path(bad, 100, "/config").is_err(), "{bad}");
         }
-        assert_eq!(vm_path("a/../b?c", 100, "").unwrap(), "/nodes/a%2F..%2Fb%3Fc/qemu/100");
+        assert_eq!(
+            vm_path("a/../b?c", 100, "").unwrap(),
+            "/nodes/a%2F..%2Fb%3Fc/qemu/100"
+        );
     }
 
     #[test]

@@ -27,7 +27,11 @@ impl Client {
         let exit = match task.status.as_deref() {
             Some("running") => None,
             // A stopped task without a result is one whose worker died.
-            _ => Some(task.exitstatus.clone().unwrap_or_else(|| "unexpected status".to_owned())),
+            _ => Some(
+                task.exitstatus
+                    .clone()
+                    .unwrap_or_else(|| "unexpected status".to_owned()),
+            ),
         };
         task_status(task, exit, &label)
     }
@@ -47,8 +51,16 @@ impl Client {
         loop {
             let failure = match self.task(upid).await {
                 Ok(task) if task.is_success() => return Ok(task),
-                Ok(task) if task.is_running() => Error::Task { upid: upid.clone(), exit: None },
-                Ok(task) => return Err(Error::Task { upid: upid.clone(), exit: task.exit_status }),
+                Ok(task) if task.is_running() => Error::Task {
+                    upid: upid.clone(),
+                    exit: None,
+                },
+                Ok(task) => {
+                    return Err(Error::Task {
+                        upid: upid.clone(),
+                        exit: task.exit_status,
+                    });
+                }
                 Err(error) if error.is_retryable() => error,
                 Err(error) => return Err(error),
             };
@@ -67,9 +79,15 @@ impl Client {
             .query("start", start.to_string())
             .query("limit", limit.to_string());
         let envelope: wire::Envelope<Vec<wire::LogLine>> = self.envelope(call).await?;
-        let lines: Vec<String> =
-            envelope.data.unwrap_or_default().into_iter().filter_map(|line| line.t).collect();
-        let total = envelope.total.unwrap_or_else(|| u64::try_from(lines.len()).unwrap_or(u64::MAX));
+        let lines: Vec<String> = envelope
+            .data
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|line| line.t)
+            .collect();
+        let total = envelope
+            .total
+            .unwrap_or_else(|| u64::try_from(lines.len()).unwrap_or(u64::MAX));
         Ok(TaskLog { total, lines })
     }
 
@@ -97,7 +115,10 @@ impl Client {
         let mut tasks = rows
             .into_iter()
             .map(|row| {
-                let exit = row.status.clone().filter(|s| !s.is_empty() && s != "RUNNING" && s != "running");
+                let exit = row
+                    .status
+                    .clone()
+                    .filter(|s| !s.is_empty() && s != "RUNNING" && s != "running");
                 task_status(row, exit, &label)
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -112,7 +133,10 @@ impl Client {
 }
 
 fn task_path(upid: &Upid, rest: &str) -> Result<String, Error> {
-    node_path(upid.node(), &format!("/tasks/{}{rest}", segment(upid.as_str())?))
+    node_path(
+        upid.node(),
+        &format!("/tasks/{}{rest}", segment(upid.as_str())?),
+    )
 }
 
 fn task_status(task: wire::Task, exit: Option<String>, call: &str) -> Result<TaskStatus, Error> {

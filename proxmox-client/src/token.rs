@@ -18,17 +18,28 @@ impl Token {
     pub(crate) fn parse(secret: &SecretString) -> Result<Self, Error> {
         let text = secret.expose_secret().trim();
         let text = text.strip_prefix("PVEAPIToken=").unwrap_or(text);
-        let wrong = |what| Error::input(format!("API token: {what}; expected `user@realm!tokenid=uuid`"));
+        let wrong = |what| {
+            Error::input(format!(
+                "API token: {what}; expected `user@realm!tokenid=uuid`"
+            ))
+        };
         let (id, value) = text.split_once('=').ok_or_else(|| wrong("no `=` in it"))?;
         let (owner, token) = id.split_once('!').ok_or_else(|| {
             wrong("no `!` before the `=`, so it names a user and not one of its tokens")
         })?;
-        let (user, realm) = owner.rsplit_once('@').ok_or_else(|| wrong("no `@realm` in it"))?;
+        let (user, realm) = owner
+            .rsplit_once('@')
+            .ok_or_else(|| wrong("no `@realm` in it"))?;
         let is_name = |text: &str| {
-            !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"/:!=".contains(&b))
+            !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_graphic() && !b"/:!=".contains(&b))
         };
         if !(is_name(user) && is_name(realm) && is_name(token)) {
-            return Err(wrong("user, realm or token id is empty or has characters that none may have"));
+            return Err(wrong(
+                "user, realm or token id is empty or has characters that none may have",
+            ));
         }
         if value.len() != 36 || uuid::Uuid::try_parse(value).is_err() {
             return Err(wrong("the part after `=` is not a UUID"));
@@ -36,7 +47,10 @@ impl Token {
         let mut header = HeaderValue::from_str(&format!("PVEAPIToken={id}={value}"))
             .map_err(|_| wrong("it has characters that no header may have"))?;
         header.set_sensitive(true);
-        Ok(Self { id: id.to_owned(), header })
+        Ok(Self {
+            id: id.to_owned(),
+            header,
+        })
     }
 }
 
@@ -60,7 +74,10 @@ mod tests {
             let token = parse(&text).unwrap();
             assert!(token.header.is_sensitive());
             assert!(!format!("{token:?}").contains(SECRET));
-            assert!(token.header.to_str().unwrap().ends_with(&format!("!{}={SECRET}", token.id.split_once('!').unwrap().1)));
+            assert!(token.header.to_str().unwrap().ends_with(&format!(
+                "!{}={SECRET}",
+                token.id.split_once('!').unwrap().1
+            )));
         }
     }
 
@@ -79,7 +96,10 @@ mod tests {
         ] {
             let error = parse(&text).unwrap_err();
             let shown = format!("{error} {error:?}");
-            assert!(!shown.contains("canary") && !shown.contains(SECRET), "{shown}");
+            assert!(
+                !shown.contains("canary") && !shown.contains(SECRET),
+                "{shown}"
+            );
         }
     }
 }

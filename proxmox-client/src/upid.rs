@@ -70,7 +70,10 @@ fn is_upid(text: &str) -> bool {
         lengths.contains(&field.len()) && field.bytes().all(|b| b.is_ascii_hexdigit())
     };
     let node = |field: &str| {
-        !field.is_empty() && field.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        !field.is_empty()
+            && field
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     let fields: Vec<&str> = text.split(':').collect();
     let &["UPID", name, pid, pstart, start, kind, _, user, ""] = fields.as_slice() else {
@@ -134,11 +137,24 @@ mod tests {
     fn fields() {
         let upid = Upid::parse(START_101).unwrap();
         assert_eq!(
-            (upid.node(), upid.kind(), upid.vmid(), upid.user(), upid.start_time()),
-            ("pve1", "qmstart", Some(101), "toolkit@pve!boot", 0x6B03_EBB8)
+            (
+                upid.node(),
+                upid.kind(),
+                upid.vmid(),
+                upid.user(),
+                upid.start_time()
+            ),
+            (
+                "pve1",
+                "qmstart",
+                Some(101),
+                "toolkit@pve!boot",
+                0x6B03_EBB8
+            )
         );
         assert_eq!(upid.to_string(), START_101);
-        let of_node = Upid::parse("UPID:pve-2:00000259:100032DF2:6B03EBB8:imgcopy::root@pam:").unwrap();
+        let of_node =
+            Upid::parse("UPID:pve-2:00000259:100032DF2:6B03EBB8:imgcopy::root@pam:").unwrap();
         assert_eq!((of_node.id(), of_node.vmid()), ("", None));
     }
 

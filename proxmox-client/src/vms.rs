@@ -31,20 +31,24 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`] when the VM is not on that node.
     pub async fn vm_config(&self, node: &str, vmid: u32) -> Result<VmConfig, Error> {
-        self.read_config(Call::get(vm_path(node, vmid, "/config")?)).await
+        self.read_config(Call::get(vm_path(node, vmid, "/config")?))
+            .await
     }
 
     /// The configuration that the running VM really has. For a stopped one the same as
     /// [`vm_config`](Self::vm_config), so it proves something only together with status running.
     pub async fn vm_config_current(&self, node: &str, vmid: u32) -> Result<VmConfig, Error> {
-        self.read_config(Call::get(vm_path(node, vmid, "/config")?).query("current", "1")).await
+        self.read_config(Call::get(vm_path(node, vmid, "/config")?).query("current", "1"))
+            .await
     }
 
     async fn read_config(&self, call: Call) -> Result<VmConfig, Error> {
         let options: wire::Config = self.fetch(call).await?;
         let mut config = VmConfig::default();
         for (key, value) in options {
-            let Some(text) = wire::scalar(&value) else { continue };
+            let Some(text) = wire::scalar(&value) else {
+                continue;
+            };
             if key == "digest" {
                 config.digest = text;
             } else {
@@ -92,12 +96,15 @@ impl Client {
     /// Drops the pending change of one option. One that has none is a success.
     pub async fn revert_config(&self, node: &str, vmid: u32, key: &str) -> Result<(), Error> {
         check_key(key)?;
-        self.execute(Call::put(vm_path(node, vmid, "/config")?).param("revert", key)).await
+        self.execute(Call::put(vm_path(node, vmid, "/config")?).param("revert", key))
+            .await
     }
 
     /// What is applied and what waits for a stop and start.
     pub async fn pending(&self, node: &str, vmid: u32) -> Result<Vec<Pending>, Error> {
-        let rows: Vec<wire::Pending> = self.list(Call::get(vm_path(node, vmid, "/pending")?)).await?;
+        let rows: Vec<wire::Pending> = self
+            .list(Call::get(vm_path(node, vmid, "/pending")?))
+            .await?;
         // The digest is listed like an option, but is none.
         let rows = rows.into_iter().filter(|row| row.key != "digest");
         Ok(rows
@@ -112,8 +119,9 @@ impl Client {
 
     /// Power state. Live, unlike the list's.
     pub async fn vm_status(&self, node: &str, vmid: u32) -> Result<VmStatus, Error> {
-        let status: wire::Status =
-            self.fetch(Call::get(vm_path(node, vmid, "/status/current")?)).await?;
+        let status: wire::Status = self
+            .fetch(Call::get(vm_path(node, vmid, "/status/current")?))
+            .await?;
         Ok(VmStatus {
             ha_managed: status.ha_managed(),
             status: status.status,
@@ -130,7 +138,8 @@ impl Client {
 
     /// Asks the guest to power off within `timeout` (whole seconds, rounded up); never forced.
     pub async fn shutdown(&self, node: &str, vmid: u32, timeout: Duration) -> Result<Upid, Error> {
-        self.power(node, vmid, "shutdown", &[("timeout", seconds(timeout))]).await
+        self.power(node, vmid, "shutdown", &[("timeout", seconds(timeout))])
+            .await
     }
 
     /// Asks the guest to power off and **cuts its power** when it has not after `timeout`.
@@ -145,15 +154,31 @@ impl Client {
     }
 
     /// **Cuts the power.** `timeout` bounds how long QEMU may take to end.
-    pub async fn stop(&self, node: &str, vmid: u32, timeout: Option<Duration>) -> Result<Upid, Error> {
-        let params: Vec<_> = timeout.map(|timeout| ("timeout", seconds(timeout))).into_iter().collect();
+    pub async fn stop(
+        &self,
+        node: &str,
+        vmid: u32,
+        timeout: Option<Duration>,
+    ) -> Result<Upid, Error> {
+        let params: Vec<_> = timeout
+            .map(|timeout| ("timeout", seconds(timeout)))
+            .into_iter()
+            .collect();
         self.power(node, vmid, "stop", &params).await
     }
 
     /// Shuts the guest down and starts it again, which applies pending changes. In one task: where each
     /// step must be resumable, use [`shutdown`](Self::shutdown) and [`start`](Self::start).
-    pub async fn reboot(&self, node: &str, vmid: u32, timeout: Option<Duration>) -> Result<Upid, Error> {
-        let params: Vec<_> = timeout.map(|timeout| ("timeout", seconds(timeout))).into_iter().collect();
+    pub async fn reboot(
+        &self,
+        node: &str,
+        vmid: u32,
+        timeout: Option<Duration>,
+    ) -> Result<Upid, Error> {
+        let params: Vec<_> = timeout
+            .map(|timeout| ("timeout", seconds(timeout)))
+            .into_iter()
+            .collect();
         self.power(node, vmid, "reboot", &params).await
     }
 
@@ -175,7 +200,10 @@ impl Client {
         }
         let label = call.label();
         let upid: String = self.fetch(call).await?;
-        Upid::parse(&upid).map_err(|error| Error::Decode { call: label, message: error.to_string() })
+        Upid::parse(&upid).map_err(|error| Error::Decode {
+            call: label,
+            message: error.to_string(),
+        })
     }
 }
 
@@ -193,8 +221,13 @@ fn vm_row(row: wire::Guest) -> Option<VmRow> {
 
 /// Refuses what would turn one option into several or into another instruction.
 fn check_key(key: &str) -> Result<(), Error> {
-    let is_name = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    let is_instruction = ["delete", "revert", "digest", "force", "skiplock", "node", "vmid"].contains(&key);
+    let is_name = key
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let is_instruction = [
+        "delete", "revert", "digest", "force", "skiplock", "node", "vmid",
+    ]
+    .contains(&key);
     if key.is_empty() || !is_name || is_instruction {
         return Err(Error::input("not the name of one VM option"));
     }

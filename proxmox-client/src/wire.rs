@@ -1,5 +1,6 @@
 //! Answers as Proxmox sends them, read leniently: integers and booleans come as numbers, as text or not
 //! at all, depending on the call and the release.
+#![allow(clippy::struct_field_names)] // fields are called what Proxmox calls them
 
 use std::collections::BTreeMap;
 
@@ -29,7 +30,9 @@ pub(crate) fn int<'de, D: Deserializer<'de>>(de: D) -> Result<Option<u64>, D::Er
 /// A signed whole number, also when written as text; anything else as absent.
 pub(crate) fn signed<'de, D: Deserializer<'de>>(de: D) -> Result<Option<i64>, D::Error> {
     let value = Value::deserialize(de)?;
-    Ok(value.as_i64().or_else(|| value.as_str()?.trim().parse().ok()))
+    Ok(value
+        .as_i64()
+        .or_else(|| value.as_str()?.trim().parse().ok()))
 }
 
 /// `true`, a number other than 0, or a word Proxmox takes as true.
@@ -50,9 +53,10 @@ pub(crate) fn text_map<'de, D: Deserializer<'de>>(
     de: D,
 ) -> Result<BTreeMap<String, String>, D::Error> {
     Ok(match Value::deserialize(de)? {
-        Value::Object(map) => {
-            map.into_iter().filter_map(|(key, value)| Some((key, scalar(&value)?))).collect()
-        }
+        Value::Object(map) => map
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, scalar(&value)?)))
+            .collect(),
         _ => BTreeMap::new(),
     })
 }
@@ -68,11 +72,16 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
 
 /// A message without control characters and surrounding blanks.
 pub(crate) fn one_line(text: &str) -> String {
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.trim()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 fn whole(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+    value
+        .as_u64()
+        .or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 fn truth(value: &Value) -> bool {
@@ -272,7 +281,11 @@ mod tests {
         for (json, vmid, template) in [
             (r#"{"vmid":100,"template":1}"#, Some(100), true),
             (r#"{"vmid":"100","template":"1"}"#, Some(100), true),
-            (r#"{"vmid":100,"template":true,"new_in_10":{}}"#, Some(100), true),
+            (
+                r#"{"vmid":100,"template":true,"new_in_10":{}}"#,
+                Some(100),
+                true,
+            ),
             (r#"{"vmid":null,"template":"0"}"#, None, false),
             (r#"{"vmid":[],"template":null}"#, None, false),
             ("{}", None, false),

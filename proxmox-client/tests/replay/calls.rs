@@ -13,7 +13,9 @@ pub(crate) const NO_DIGEST: &str = "0000000000000000000000000000000000000000";
 /// Makes the call that was recorded and checks what came back. `None` when the client has no such call.
 pub(crate) async fn make(client: &Client, recording: &Recording) -> Option<Result<(), Error>> {
     let path: Vec<&str> = recording.path.iter().map(String::as_str).collect();
-    let ["api2", "json", path @ ..] = path.as_slice() else { return None };
+    let ["api2", "json", path @ ..] = path.as_slice() else {
+        return None;
+    };
     let params = recording.params.as_ref()?;
     match (recording.method.as_str(), path) {
         ("GET", ["nodes", node, "qemu", vmid, rest @ ..]) if params.is_empty() => {
@@ -28,7 +30,9 @@ pub(crate) async fn make(client: &Client, recording: &Recording) -> Option<Resul
         (method, ["nodes", node, "tasks", rest @ ..]) => {
             tasks(client, recording, method, node, rest).await
         }
-        (method, ["cluster", "mapping", "pci", rest @ ..]) if recording.query_fits(&["check-node"]) => {
+        (method, ["cluster", "mapping", "pci", rest @ ..])
+            if recording.query_fits(&["check-node"]) =>
+        {
             mappings(client, recording, method, rest).await
         }
         ("GET", path) if params.is_empty() => cluster(client, recording, path).await,
@@ -43,19 +47,28 @@ impl Recording {
 }
 
 fn one<'a>(params: &'a Params, key: &str) -> Option<&'a str> {
-    params.get(key).and_then(|values| values.first()).map(String::as_str)
+    params
+        .get(key)
+        .and_then(|values| values.first())
+        .map(String::as_str)
 }
 
 /// What a scalar of an answer reads as.
 fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn rows(recording: &Recording) -> Vec<Value> {
     recording.data().as_array().cloned().unwrap_or_default()
 }
 
-async fn cluster(client: &Client, recording: &Recording, path: &[&str]) -> Option<Result<(), Error>> {
+async fn cluster(
+    client: &Client,
+    recording: &Recording,
+    path: &[&str],
+) -> Option<Result<(), Error>> {
     let query = &recording.query;
     Some(match path {
         ["version"] => client.version().await.map(|version| {
@@ -64,7 +77,10 @@ async fn cluster(client: &Client, recording: &Recording, path: &[&str]) -> Optio
         }),
         ["nodes"] => client.nodes().await.map(|nodes| {
             assert_eq!(nodes.len(), rows(recording).len());
-            assert_eq!((nodes[0].name.as_str(), nodes[0].status.as_str()), ("pve1", "online"));
+            assert_eq!(
+                (nodes[0].name.as_str(), nodes[0].status.as_str()),
+                ("pve1", "online")
+            );
         }),
         ["cluster", "status"] => client.cluster_status().await.map(|status| {
             assert!(status.quorate && status.name.is_none());
@@ -82,7 +98,11 @@ async fn cluster(client: &Client, recording: &Recording, path: &[&str]) -> Optio
                 let data = recording.data();
                 assert_eq!(granted.len(), data.as_object().unwrap().len());
                 for (path, privileges) in granted {
-                    assert_eq!(privileges.len(), data[&path].as_object().unwrap().len(), "{path}");
+                    assert_eq!(
+                        privileges.len(),
+                        data[&path].as_object().unwrap().len(),
+                        "{path}"
+                    );
                     assert!(privileges.iter().all(|name| !data[&path][name].is_null()));
                 }
             })
@@ -125,10 +145,16 @@ fn check_devices(devices: &[proxmox_client::PciDevice], recording: &Recording) {
         let id = format!("{}:{}", text(&row["vendor"]), text(&row["device"])).replace("0x", "");
         assert_eq!((&device.id, &device.address), (&id, &text(&row["id"])));
         assert_eq!(format!("0x{}", device.class), row["class"]);
-        assert_eq!(device.iommu_group.map_or(-1, i64::from), row["iommugroup"].as_i64().unwrap());
+        assert_eq!(
+            device.iommu_group.map_or(-1, i64::from),
+            row["iommugroup"].as_i64().unwrap()
+        );
         assert_eq!(device.mdev, row["mdev"] == 1);
         assert_eq!(device.device_name.as_deref(), row["device_name"].as_str());
-        assert_eq!(device.subsystem_id.is_some(), row["subsystem_device"].is_string());
+        assert_eq!(
+            device.subsystem_id.is_some(),
+            row["subsystem_device"].is_string()
+        );
     }
 }
 
@@ -184,20 +210,36 @@ fn check_config(config: &proxmox_client::VmConfig, data: &Value) {
     assert_eq!(config.is_q35(), text(&data["machine"]).contains("q35"));
     assert_eq!(config.lock(), data["lock"].as_str());
     assert_eq!(config.name(), data["name"].as_str());
-    let devices = options.keys().filter(|key| key.starts_with("hostpci")).count();
+    let devices = options
+        .keys()
+        .filter(|key| key.starts_with("hostpci"))
+        .count();
     assert_eq!(config.hostpci().len(), devices);
     for (slot, device) in config.hostpci() {
         let written = text(&data[format!("hostpci{slot}")]);
-        assert_eq!(device.pcie, written.contains("pcie=1") || written.contains("pcie=true"));
-        assert!(device.mapping.is_some() != device.host.is_some(), "{written}");
+        assert_eq!(
+            device.pcie,
+            written.contains("pcie=1") || written.contains("pcie=true")
+        );
+        assert!(
+            device.mapping.is_some() != device.host.is_some(),
+            "{written}"
+        );
     }
 }
 
-async fn write_config(client: &Client, params: &Params, node: &str, vmid: u32) -> Option<Result<(), Error>> {
+async fn write_config(
+    client: &Client,
+    params: &Params,
+    node: &str,
+    vmid: u32,
+) -> Option<Result<(), Error>> {
     let digest = one(params, "digest").unwrap_or(NO_DIGEST);
     let mut options = params.iter().filter(|(key, _)| *key != "digest");
     let (key, values) = options.next()?;
-    let [value] = values.as_slice() else { return None };
+    let [value] = values.as_slice() else {
+        return None;
+    };
     if options.next().is_some() {
         return None;
     }
@@ -254,7 +296,10 @@ async fn tasks(
         return Some(client.tasks(node, &query).await.map(|tasks| {
             assert_eq!(tasks.len(), rows(recording).len());
             for task in &tasks {
-                let row = rows(recording).into_iter().find(|row| row["upid"] == task.upid.as_str()).unwrap();
+                let row = rows(recording)
+                    .into_iter()
+                    .find(|row| row["upid"] == task.upid.as_str())
+                    .unwrap();
                 assert_eq!(task.exit_status.as_deref(), row["status"].as_str());
             }
             assert!(tasks.is_sorted_by_key(|task| std::cmp::Reverse(task.start_time)));
@@ -266,18 +311,27 @@ async fn tasks(
         ("GET", ["status"]) => client.task(&upid).await.map(|task| {
             assert_eq!((&task.upid, task.kind.as_str()), (&upid, upid.kind()));
             assert_eq!(task.is_running(), data["status"] == "running");
-            assert_eq!(task.exit_status.as_deref(), data["exitstatus"].as_str().map(str::trim));
+            assert_eq!(
+                task.exit_status.as_deref(),
+                data["exitstatus"].as_str().map(str::trim)
+            );
             let exit = data["exitstatus"].as_str().unwrap_or_default();
             assert_eq!(task.is_success(), exit == "OK" || exit == "WARNINGS: 1");
         }),
         ("GET", ["log"]) => {
             let number = |key: &str| one(query, key).unwrap().parse::<u32>().unwrap();
-            client.task_log(&upid, number("start"), number("limit")).await.map(|log| {
-                let lines: Vec<String> = rows(recording).iter().map(|line| text(&line["t"])).collect();
-                assert_eq!(log.lines, lines);
-                assert_eq!(log.total, u64::from(number("start")) + lines.len() as u64);
-                assert!(log.lines.last().unwrap().starts_with("TASK "));
-            })
+            client
+                .task_log(&upid, number("start"), number("limit"))
+                .await
+                .map(|log| {
+                    let lines: Vec<String> = rows(recording)
+                        .iter()
+                        .map(|line| text(&line["t"]))
+                        .collect();
+                    assert_eq!(log.lines, lines);
+                    assert_eq!(log.total, u64::from(number("start")) + lines.len() as u64);
+                    assert!(log.lines.last().unwrap().starts_with("TASK "));
+                })
         }
         ("DELETE", []) => client.stop_task(&upid).await,
         _ => return None,
@@ -293,7 +347,12 @@ async fn mappings(
     let params = recording.params.as_ref()?;
     let sent = |id: &str| PciMapping {
         id: id.to_owned(),
-        map: params.get("map").into_iter().flatten().map(|entry| MapEntry::parse(entry)).collect(),
+        map: params
+            .get("map")
+            .into_iter()
+            .flatten()
+            .map(|entry| MapEntry::parse(entry))
+            .collect(),
         description: one(params, "description").map(str::to_owned),
         digest: Some(one(params, "digest").unwrap_or(NO_DIGEST).to_owned()),
         ..PciMapping::default()
@@ -307,16 +366,19 @@ async fn mappings(
         assert_eq!(mapping.checks.len(), checks);
     };
     Some(match (method, rest) {
-        ("GET", []) => client.pci_mappings(one(&recording.query, "check-node")).await.map(|mappings| {
-            let rows = rows(recording);
-            assert_eq!(mappings.len(), rows.len());
-            for (mapping, row) in mappings.iter().zip(&rows) {
-                assert_eq!(mapping.id, row["id"]);
-                written(mapping, row);
-                let bad = row["checks"].to_string().contains("\"error\"");
-                assert_eq!(mapping.errors().next().is_some(), bad);
-            }
-        }),
+        ("GET", []) => client
+            .pci_mappings(one(&recording.query, "check-node"))
+            .await
+            .map(|mappings| {
+                let rows = rows(recording);
+                assert_eq!(mappings.len(), rows.len());
+                for (mapping, row) in mappings.iter().zip(&rows) {
+                    assert_eq!(mapping.id, row["id"]);
+                    written(mapping, row);
+                    let bad = row["checks"].to_string().contains("\"error\"");
+                    assert_eq!(mapping.errors().next().is_some(), bad);
+                }
+            }),
         ("GET", [id]) => client.pci_mapping(id).await.map(|mapping| match mapping {
             Some(mapping) => {
                 assert_eq!(mapping.id, *id);

@@ -1,5 +1,12 @@
 //! Every recorded exchange of the calls the client makes goes through it: the request must equal the
 //! recorded one, the answer must decode to the right value or kind of error.
+// The lints spare test functions only, not what these share.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 mod behaviour;
 mod calls;
@@ -30,7 +37,10 @@ pub(crate) fn kind(outcome: &Result<(), Error>) -> String {
     match outcome {
         Ok(()) => "ok".to_owned(),
         Err(Error::Unauthorized { .. }) => "unauthorized".to_owned(),
-        Err(Error::Denied { need: Need::Privileges { path, any_of }, .. }) => {
+        Err(Error::Denied {
+            need: Need::Privileges { path, any_of },
+            ..
+        }) => {
             format!("denied {path} {}", any_of.join("|"))
         }
         Err(Error::Denied { need, .. }) => format!("denied {need:?}"),
@@ -38,7 +48,10 @@ pub(crate) fn kind(outcome: &Result<(), Error>) -> String {
         Err(Error::Conflict { what, .. }) => format!("conflict {what:?}"),
         Err(Error::Locked { lock, .. }) => format!("locked {}", lock.as_deref().unwrap_or("-")),
         Err(Error::Invalid { fields, .. }) => {
-            format!("invalid {}", fields.keys().cloned().collect::<Vec<_>>().join(","))
+            format!(
+                "invalid {}",
+                fields.keys().cloned().collect::<Vec<_>>().join(",")
+            )
         }
         Err(Error::Server { cause, .. }) => format!("server {cause:?}"),
         Err(other) => format!("{other:?}"),
@@ -51,20 +64,32 @@ fn answer(recording: &Recording) -> Answer {
 
 /// The recorded token where the recording has one the builder takes.
 fn token(recording: &Recording) -> Option<&str> {
-    recording.authorization.as_deref()?.strip_prefix("PVEAPIToken=")
+    recording
+        .authorization
+        .as_deref()?
+        .strip_prefix("PVEAPIToken=")
 }
 
-async fn replay(recording: &Recording, answer: Answer) -> (Option<Result<(), Error>>, Arc<Scripted>) {
+async fn replay(
+    recording: &Recording,
+    answer: Answer,
+) -> (Option<Result<(), Error>>, Arc<Scripted>) {
     let exchange = Scripted::new(move |_, _| Some(answer.clone()));
     let client = client(Arc::clone(&exchange), token(recording));
     (calls::make(&client, recording).await, exchange)
 }
 
 /// Checks the request that was built. Returns whether a digest was added to the recorded parameters.
-fn check_request(recording: &Recording, exchange: &Scripted, schema: Option<&serde_json::Value>) -> bool {
+fn check_request(
+    recording: &Recording,
+    exchange: &Scripted,
+    schema: Option<&serde_json::Value>,
+) -> bool {
     let name = format!("{}-{}", recording.number, recording.name);
     let seen = exchange.seen();
-    let [request] = seen.as_slice() else { panic!("{name}: {} requests", seen.len()) };
+    let [request] = seen.as_slice() else {
+        panic!("{name}: {} requests", seen.len())
+    };
     let (path, query) = recording::split_target(request.uri().path_and_query().unwrap().as_str());
     assert_eq!(request.method().as_str(), recording.method, "{name}");
     assert_eq!(path, recording.path, "{name}");
@@ -82,8 +107,13 @@ fn check_request(recording: &Recording, exchange: &Scripted, schema: Option<&ser
     if recording.status == 200 {
         let mut all = sent.clone();
         all.extend(query);
-        let complaints = schema.map(|schema| schema::complaints(schema, &recording.method, &path[2..], &all));
-        assert_eq!(complaints.unwrap_or_default(), Vec::<String>::new(), "{name}");
+        let complaints =
+            schema.map(|schema| schema::complaints(schema, &recording.method, &path[2..], &all));
+        assert_eq!(
+            complaints.unwrap_or_default(),
+            Vec::<String>::new(),
+            "{name}"
+        );
     }
     let recorded = recording.params.clone().unwrap();
     let added = !recorded.contains_key("digest") && sent.contains_key("digest");
@@ -110,7 +140,10 @@ async fn recordings_replay() {
         }
         let (outcome, exchange) = replay(recording, answer(recording)).await;
         let Some(outcome) = outcome else {
-            wrong.push(format!("{number}-{}: neither replayed nor listed", recording.name));
+            wrong.push(format!(
+                "{number}-{}: neither replayed nor listed",
+                recording.name
+            ));
             continue;
         };
         guarded += u32::from(check_request(recording, &exchange, schema.as_ref()));
@@ -121,7 +154,10 @@ async fn recordings_replay() {
             wrong.push(format!("{number}-{}: {got}, not {want}", recording.name));
         }
     }
-    println!("{replayed} of {} recordings replayed, {guarded} of them with a digest added", recordings.len());
+    println!(
+        "{replayed} of {} recordings replayed, {guarded} of them with a digest added",
+        recordings.len()
+    );
     for (reason, numbers) in &not_replayed {
         println!("not replayed, {reason}: {numbers:?}");
     }
@@ -136,13 +172,19 @@ async fn refusals_read_the_same_without_a_body() {
     let left_out = expected::left_out();
     let mut compared = 0;
     for recording in recording::load() {
-        if left_out.contains_key(&recording.number) || !matches!(recording.status, 401 | 403 | 500) {
+        if left_out.contains_key(&recording.number) || !matches!(recording.status, 401 | 403 | 500)
+        {
             continue;
         }
         let (with, _) = replay(&recording, answer(&recording)).await;
         let bare = Answer::new(recording.status, &recording.reason, "");
         let (without, _) = replay(&recording, bare).await;
-        assert_eq!(kind(&with.unwrap()), kind(&without.unwrap()), "{}", recording.name);
+        assert_eq!(
+            kind(&with.unwrap()),
+            kind(&without.unwrap()),
+            "{}",
+            recording.name
+        );
         compared += 1;
     }
     assert!(compared >= 30, "{compared}");
@@ -159,11 +201,17 @@ async fn cut_answers_are_refused() {
             continue;
         }
         for part in 0..8 {
-            let end = recording.body.floor_char_boundary(recording.body.len() * part / 8);
+            let end = recording
+                .body
+                .floor_char_boundary(recording.body.len() * part / 8);
             let cut = Answer::new(200, "OK", &recording.body[..end]);
             let (outcome, _) = replay(&recording, cut).await;
             let outcome = outcome.unwrap();
-            assert!(matches!(outcome, Err(Error::Decode { .. })), "{}: {outcome:?}", recording.name);
+            assert!(
+                matches!(outcome, Err(Error::Decode { .. })),
+                "{}: {outcome:?}",
+                recording.name
+            );
             cuts += 1;
         }
     }

@@ -55,7 +55,11 @@ fn fixtures() -> PathBuf {
 
 fn read(file: &Path) -> Recording {
     let json: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    let text = |pointer: &str| json.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let text = |pointer: &str| {
+        json.pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let stem = file.file_stem().unwrap().to_str().unwrap();
     let (number, name) = stem.split_once('-').unwrap();
     let (path, query) = split_target(text("/request/path"));
@@ -67,7 +71,10 @@ fn read(file: &Path) -> Recording {
         path,
         query,
         params: params(text("/request/body")),
-        authorization: json.pointer("/request/headers/Authorization").and_then(Value::as_str).map(str::to_owned),
+        authorization: json
+            .pointer("/request/headers/Authorization")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
         status: status_line.next().unwrap().parse().unwrap(),
         reason: status_line.next().unwrap_or_default().to_owned(),
         body: text("/response/body").to_owned(),
@@ -77,7 +84,11 @@ fn read(file: &Path) -> Recording {
 /// Path segments and query of a request target.
 pub(crate) fn split_target(target: &str) -> (Vec<String>, Params) {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let segments = path.split('/').skip(1).map(|segment| decode(segment, false)).collect();
+    let segments = path
+        .split('/')
+        .skip(1)
+        .map(|segment| decode(segment, false))
+        .collect();
     (segments, form(query))
 }
 
@@ -97,14 +108,20 @@ pub(crate) fn params(body: &str) -> Option<Params> {
         Value::Array(items) => items.iter().map(scalar).collect(),
         one => Some(vec![scalar(one)?]),
     };
-    object.iter().map(|(key, value)| Some((key.clone(), values(value)?))).collect()
+    object
+        .iter()
+        .map(|(key, value)| Some((key.clone(), values(value)?)))
+        .collect()
 }
 
 fn form(text: &str) -> Params {
     let mut params = Params::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        params.entry(decode(key, true)).or_default().push(decode(value, true));
+        params
+            .entry(decode(key, true))
+            .or_default()
+            .push(decode(value, true));
     }
     params
 }
@@ -115,16 +132,9 @@ fn decode(text: &str, plus: bool) -> String {
     while let [first, tail @ ..] = rest {
         let hex = (*first == b'%').then(|| tail.get(..2)).flatten();
         let byte = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        match byte {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(if plus && *first == b'+' { b' ' } else { *first });
-                rest = tail;
-            }
-        }
+        let plain = if plus && *first == b'+' { b' ' } else { *first };
+        bytes.push(byte.unwrap_or(plain));
+        rest = if byte.is_some() { &tail[2..] } else { tail };
     }
     String::from_utf8(bytes).unwrap()
 }
@@ -139,7 +149,11 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn new(status: u16, reason: &str, body: &str) -> Self {
-        Self { status, reason: reason.to_owned(), body: body.to_owned() }
+        Self {
+            status,
+            reason: reason.to_owned(),
+            body: body.to_owned(),
+        }
     }
 }
 
@@ -155,7 +169,10 @@ impl Scripted {
     pub(crate) fn new(
         respond: impl Fn(&http::Request<Bytes>, usize) -> Option<Answer> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { respond: Box::new(respond), seen: Mutex::default() })
+        Arc::new(Self {
+            respond: Box::new(respond),
+            seen: Mutex::default(),
+        })
     }
 
     pub(crate) fn seen(&self) -> Vec<http::Request<Bytes>> {

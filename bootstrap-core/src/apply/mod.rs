@@ -24,6 +24,7 @@ mod wait;
 
 pub use event::{Event, Events};
 pub use wait::Wait;
+pub(crate) use wait::step;
 
 /// How to apply.
 #[derive(Debug, Clone)]

@@ -1,0 +1,242 @@
+//! The ports, for the three real clients and a real resolver.
+
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use api_transport::{Clock, Trust};
+use secrecy::SecretString;
+use url::Url;
+
+use crate::diagnostic::{Diagnostic, Origin};
+use crate::plan::Finding;
+use crate::ports::{Dns, Failure, Gateway, Hypervisor, Ports, System};
+use crate::site::{SecretRef, Site, Tls, UnifiEndpoint, read_secret};
+
+mod dns;
+mod omni;
+mod proxmox;
+mod unifi;
+
+/// How an environment variable is looked up; only binaries read the environment.
+pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
+
+/// Clients for a site, and what they cost.
+pub struct Connected {
+    /// The ports over them.
+    pub ports: Ports,
+    counters: Vec<(String, Counter)>,
+}
+
+type Counter = Box<dyn Fn() -> u64 + Send + Sync>;
+
+impl std::fmt::Debug for Connected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connected").field("requests", &self.requests()).finish_non_exhaustive()
+    }
+}
+
+impl Connected {
+    /// Requests sent so far, by system.
+    pub fn requests(&self) -> BTreeMap<String, u64> {
+        self.counters.iter().map(|(system, count)| (system.clone(), count())).collect()
+    }
+}
+
+/// Reads the secrets and makes a client for each system of the site. Nothing is sent yet; all that is
+/// wrong is told together.
+pub async fn connect(
+    site: &Site,
+    environment: Environment<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Connected, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut counters: Vec<(String, Counter)> = Vec::new();
+    let omni = match connect_omni(site, environment, &clock).await {
+        Ok(client) => Some(client),
+        Err(finding) => {
+            findings.push(finding);
+            None
+        }
+    };
+    let mut hypervisors: BTreeMap<String, Arc<dyn Hypervisor>> = BTreeMap::new();
+    for endpoint in &site.proxmox {
+        match connect_proxmox(endpoint, environment, &clock).await {
+            Ok(client) => {
+                let counted = client.clone();
+                let name = System::Proxmox(endpoint.provider.clone()).to_string();
+                counters.push((name, Box::new(move || counted.requests_sent())));
+                let port = proxmox::Port { client, provider: endpoint.provider.clone() };
+                hypervisors.insert(endpoint.provider.clone(), Arc::new(port));
+            }
+            Err(finding) => findings.push(finding),
+        }
+    }
+    let mut gateway: Option<Arc<dyn Gateway>> = None;
+    let mut dns: Option<Arc<dyn Dns>> = None;
+    if let Some(endpoint) = &site.unifi {
+        match connect_unifi(endpoint, environment, &clock).await {
+            Ok(client) => {
+                let counted = client.clone();
+                counters.push((System::Unifi.to_string(), Box::new(move || counted.requests_sent())));
+                gateway = Some(Arc::new(unifi::Port { client }));
+            }
+            Err(finding) => findings.push(finding),
+        }
+        match resolver(site, endpoint).await {
+            Ok(resolver) => dns = resolver,
+            Err(finding) => findings.push(finding),
+        }
+    }
+    match omni {
+        Some(client) if findings.is_empty() => {
+            let counted = client.clone();
+            counters.push((System::Omni.to_string(), Box::new(move || counted.requests_sent())));
+            let ports = Ports { omni: Arc::new(omni::Port { client }), hypervisors, gateway, dns, clock };
+            Ok(Connected { ports, counters })
+        }
+        _ => Err(findings),
+    }
+}
+
+async fn connect_omni(
+    site: &Site,
+    environment: Environment<'_>,
+    clock: &Arc<dyn Clock>,
+) -> Result<omni_client::Client, Finding> {
+    let endpoint = &site.omni;
+    let key = secret(&endpoint.key, environment, System::Omni, &endpoint.origin).await?;
+    omni_client::ClientBuilder::new(endpoint.endpoint.clone())
+        .service_account_key(key)
+        .trust(trust(&endpoint.tls, System::Omni, &endpoint.origin)?)
+        .clock(Arc::clone(clock))
+        .build()
+        .map_err(|error| unusable(System::Omni, &endpoint.origin, &error))
+}
+
+async fn connect_proxmox(
+    endpoint: &crate::site::ProxmoxEndpoint,
+    environment: Environment<'_>,
+    clock: &Arc<dyn Clock>,
+) -> Result<proxmox_client::Client, Finding> {
+    let system = System::Proxmox(endpoint.provider.clone());
+    let token = secret(&endpoint.api_token, environment, system.clone(), &endpoint.origin).await?;
+    let mut urls = endpoint.endpoints.iter();
+    let mut builder = proxmox_client::Client::builder(urls.next().cloned().unwrap_or_default());
+    for url in urls {
+        builder = builder.endpoint(url.clone());
+    }
+    builder
+        .api_token(token)
+        .trust(trust(&endpoint.tls, system.clone(), &endpoint.origin)?)
+        .clock(Arc::clone(clock))
+        .build()
+        .map_err(|error| unusable(system, &endpoint.origin, &error))
+}
+
+async fn connect_unifi(
+    endpoint: &UnifiEndpoint,
+    environment: Environment<'_>,
+    clock: &Arc<dyn Clock>,
+) -> Result<unifi_client::Client, Finding> {
+    let key = secret(&endpoint.api_key, environment, System::Unifi, &endpoint.origin).await?;
+    unifi_client::Client::builder(endpoint.endpoint.clone())
+        .api_key(key)
+        .site(endpoint.site.clone())
+        .trust(trust(&endpoint.tls, System::Unifi, &endpoint.origin)?)
+        .clock(Arc::clone(clock))
+        .build()
+        .map_err(|error| unusable(System::Unifi, &endpoint.origin, &error))
+}
+
+/// The resolver nodes ask: the one named, else the gateway itself.
+async fn resolver(site: &Site, endpoint: &UnifiEndpoint) -> Result<Option<Arc<dyn Dns>>, Finding> {
+    if site.dns.records.is_empty() {
+        return Ok(None);
+    }
+    let address = match site.dns.resolver {
+        Some(address) => Some(address),
+        None => gateway_address(&endpoint.endpoint).await,
+    };
+    let Some(address) = address else {
+        let error = Diagnostic::error("the gateway's address is not known, so its DNS cannot be asked")
+            .at(endpoint.origin.clone())
+            .hint("set `dns.resolver: ADDRESS`");
+        return Err(Finding::of(System::Dns, error));
+    };
+    match dns::Port::new(address) {
+        Ok(port) => Ok(Some(Arc::new(port))),
+        Err(error) => Err(unusable(System::Dns, &endpoint.origin, &error)),
+    }
+}
+
+async fn gateway_address(endpoint: &str) -> Option<SocketAddr> {
+    let url = Url::parse(endpoint).ok()?;
+    let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Some(SocketAddr::new(address, 53));
+    }
+    tokio::net::lookup_host((host, 53)).await.ok()?.next()
+}
+
+async fn secret(
+    place: &SecretRef,
+    environment: Environment<'_>,
+    system: System,
+    origin: &Origin,
+) -> Result<SecretString, Finding> {
+    read_secret(place, environment).await.map_err(|error| {
+        let mut diagnostic = Diagnostic::error(chain(&error)).at(origin.clone());
+        diagnostic.hint = error.hint();
+        Finding::of(system, diagnostic)
+    })
+}
+
+fn trust(tls: &Tls, system: System, origin: &Origin) -> Result<Trust, Finding> {
+    let fail = |message: String| Finding::of(system.clone(), Diagnostic::error(message).at(origin.clone()));
+    if tls.insecure {
+        return Ok(Trust::Insecure);
+    }
+    if !tls.sha256.is_empty() {
+        let pins: Result<Vec<_>, _> = tls.sha256.iter().map(|pin| pin.parse()).collect();
+        return pins.map(Trust::Pins).map_err(|error| fail(format!("`tls.sha256`: {error}")));
+    }
+    match &tls.ca_file {
+        Some(file) => std::fs::read(file)
+            .map(Trust::CaPem)
+            .map_err(|error| fail(format!("the CA file {} cannot be read: {error}", file.display()))),
+        None => Ok(Trust::System),
+    }
+}
+
+fn unusable(system: System, origin: &Origin, error: &(dyn StdError + 'static)) -> Finding {
+    Finding::of(system, Diagnostic::error(chain(error)).at(origin.clone()))
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// A transport error's place in the engine's kinds.
+pub(crate) fn transport_failure(error: &api_transport::Error) -> (Failure, Option<String>) {
+    let hint = match error {
+        api_transport::Error::Connect { .. } => Some("check the address and that the server is up"),
+        api_transport::Error::Certificate { .. } => {
+            Some("pin the server's certificate with `tls.sha256`, or name its CA with `tls.caFile`")
+        }
+        _ => None,
+    };
+    (Failure::Unreachable, hint.map(str::to_owned))
+}

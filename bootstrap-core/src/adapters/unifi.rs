@@ -1,0 +1,84 @@
+//! [`Gateway`] for the UniFi client.
+
+use async_trait::async_trait;
+use unifi_client::{
+    ActiveClient, Client, ClientPatch, ClientRecord, DnsRecord, Error, Lease, Mac, Network,
+    NewClient, NewDnsRecord, PastClient, Site, Upstream,
+};
+
+use super::{chain, transport_failure};
+use crate::ports::{Failure, Gateway, PortError, PortResult, System};
+
+pub(super) struct Port {
+    pub(super) client: Client,
+}
+
+fn port_error(error: Error) -> PortError {
+    let (failure, hint) = match &error {
+        Error::Unauthorized(_) => (Failure::Unauthorized, None),
+        Error::Forbidden(_) => (Failure::Denied, None),
+        Error::NotFound(_) => (Failure::NotFound, None),
+        Error::AlreadyExists(_) | Error::AddressTaken(_) | Error::Conflict(_) => (Failure::Conflict, None),
+        Error::Invalid(_) => (Failure::Invalid, None),
+        Error::Busy(_) => (Failure::Unreachable, None),
+        Error::Transport { source, .. } => transport_failure(source),
+        _ => (Failure::Other, None),
+    };
+    PortError {
+        system: System::Unifi,
+        failure,
+        message: chain(&error),
+        hint: error.hint().map(str::to_owned).or(hint),
+    }
+}
+
+#[async_trait]
+impl Gateway for Port {
+    async fn site(&self) -> PortResult<Site> {
+        self.client.site().await.map_err(port_error)
+    }
+
+    async fn networks(&self) -> PortResult<Vec<Network>> {
+        self.client.networks().await.map_err(port_error)
+    }
+
+    async fn upstream(&self) -> PortResult<Upstream> {
+        self.client.upstream().await.map_err(port_error)
+    }
+
+    async fn client_records(&self) -> PortResult<Vec<ClientRecord>> {
+        self.client.client_records().await.map_err(port_error)
+    }
+
+    async fn client_record(&self, mac: Mac) -> PortResult<Option<ClientRecord>> {
+        self.client.client_record(mac).await.map_err(port_error)
+    }
+
+    async fn active_clients(&self) -> PortResult<Vec<ActiveClient>> {
+        self.client.active_clients().await.map_err(port_error)
+    }
+
+    async fn leases(&self) -> PortResult<Vec<Lease>> {
+        self.client.leases().await.map_err(port_error)
+    }
+
+    async fn past_clients(&self) -> PortResult<Vec<PastClient>> {
+        self.client.past_clients().await.map_err(port_error)
+    }
+
+    async fn create_client(&self, client: &NewClient) -> PortResult<()> {
+        self.client.create_client(client).await.map_err(port_error)
+    }
+
+    async fn update_client(&self, id: &str, mac: Mac, patch: &ClientPatch) -> PortResult<()> {
+        self.client.update_client(id, mac, patch).await.map_err(port_error)
+    }
+
+    async fn dns_records(&self) -> PortResult<Vec<DnsRecord>> {
+        self.client.dns_records().await.map_err(port_error)
+    }
+
+    async fn create_dns_record(&self, record: &NewDnsRecord) -> PortResult<()> {
+        self.client.create_dns_record(record).await.map_err(port_error)
+    }
+}

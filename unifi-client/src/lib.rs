@@ -42,8 +42,10 @@
 //!
 //! # What it calls
 //!
-//! *Recorded*: an answer of a real gateway, or of its authors' own tests where noted, goes through this client in its
-//! tests. *Unproven*: built from the vendor's schema or from other clients' code; no recorded answer could be had.
+//! *Recorded*: an answer of a real gateway goes through this client in its tests. *Unproven*: built from the vendor's
+//! schema or from other clients' code; no recorded answer could be had, and the tests use answers of our own writing.
+//! Of the errors, "exists already" and "overlaps" of the DNS APIs and the refused key are known from the tests of other
+//! projects only.
 //!
 //! | call | path | |
 //! |---|---|---|

@@ -1,9 +1,10 @@
 //! Reads against answers of our own writing.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
-use unifi_client::{Client, Error};
+use unifi_client::{Client, ClientPatch, Error};
 
-use crate::fake::{Fake, KEY, brief};
+use crate::fake::{Fake, KEY, MAC, brief};
 
 pub(crate) const NETWORK: &str = "65aa00000000000000000001";
 pub(crate) const ID: &str = "65bb00000000000000000001";
@@ -328,4 +329,19 @@ async fn the_version_comes_from_either_api() {
             expected.map(String::from).map_err(String::from)
         );
     }
+}
+
+#[tokio::test]
+async fn writes_go_one_after_the_other_and_reads_four_at_a_time() {
+    let fake = Fake::always(200, &rows(&json!([])));
+    let client = fake.client();
+    let patch = ClientPatch {
+        name: Some("n".into()),
+        ..ClientPatch::default()
+    };
+    let reads = join_all((0..9).map(|_| client.client_records()));
+    let writes = join_all((0..5).map(|_| client.update_client(ID, MAC, &patch)));
+    let (read, written) = tokio::join!(reads, writes);
+    assert!(read.iter().all(Result::is_ok) && written.iter().all(Result::is_ok));
+    assert_eq!(fake.most(), (4, 1));
 }

@@ -125,7 +125,11 @@ async fn each_refusal_becomes_its_kind() {
         .await
         .unwrap_err();
     assert_eq!(brief(&redirect), "Transport 0 - []");
-    assert!(redirect.hint().is_some_and(|hint| hint.contains("UniFi OS")));
+    assert!(
+        redirect
+            .hint()
+            .is_some_and(|hint| hint.contains("UniFi OS"))
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A gateway made of canned answers.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +22,13 @@ pub(crate) struct Seen {
     pub(crate) headers: HeaderMap,
 }
 
+/// How many calls are under way, and how many were at most.
+#[derive(Debug, Default)]
+struct Gauge {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
 type Canned = (u16, &'static str, String);
 
 /// Answers by `METHOD path`; several of one call are given in turn, the last one stays.
@@ -29,6 +37,8 @@ pub(crate) struct Fake {
     answers: Mutex<HashMap<String, VecDeque<Canned>>>,
     otherwise: Option<Canned>,
     seen: Mutex<Vec<Seen>>,
+    reads: Gauge,
+    writes: Gauge,
 }
 
 impl Fake {
@@ -87,6 +97,14 @@ impl Fake {
         self.seen().into_iter().map(|seen| seen.call).collect()
     }
 
+    /// Most reads and most writes that were under way at a time.
+    pub(crate) fn most(&self) -> (usize, usize) {
+        (
+            self.reads.most.load(Ordering::SeqCst),
+            self.writes.most.load(Ordering::SeqCst),
+        )
+    }
+
     /// Body of the last write.
     pub(crate) fn written(&self) -> Value {
         self.seen()
@@ -112,6 +130,20 @@ impl Exchange for Fake {
             body,
             headers: request.headers().clone(),
         });
+        let gauge = if call.starts_with("GET") {
+            &self.reads
+        } else {
+            &self.writes
+        };
+        gauge.most.fetch_max(
+            gauge.now.fetch_add(1, Ordering::SeqCst) + 1,
+            Ordering::SeqCst,
+        );
+        // Long enough for everybody else to get in between, were they let.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        gauge.now.fetch_sub(1, Ordering::SeqCst);
         let (status, content_type, body) = {
             let mut answers = self.answers.lock().unwrap();
             match (answers.get_mut(&call), &self.otherwise) {

@@ -11,6 +11,7 @@
 mod behaviour;
 mod calls;
 mod expected;
+mod loopback;
 mod recording;
 mod schema;
 

@@ -2,11 +2,15 @@
 
 mod decode;
 mod files;
+mod findings;
 pub mod go_yaml;
 mod model;
 mod render;
+mod semver;
+mod talos;
 mod text;
 mod translate;
+mod validate;
 
 use std::path::{Path, PathBuf};
 
@@ -128,7 +132,13 @@ impl Template {
 
     /// Everything omnictl's `validate` finds, in its wording and order.
     pub fn validate(&self) -> Vec<Diagnostic> {
-        Vec::new()
+        findings::flatten(validate::validate(&self.documents))
+    }
+
+    /// What omnictl's `validate` prints after `Error: `; `None` for a valid template.
+    pub fn omnictl_report(&self) -> Option<String> {
+        let findings = validate::validate(&self.documents);
+        (!findings.is_empty()).then(|| findings::listed(&findings))
     }
 
     /// The resources in document order, specs as the API takes them.

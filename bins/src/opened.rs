@@ -1,0 +1,85 @@
+//! From a site file to a plan: the way `plan`, `apply` and `status` begin.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use api_transport::Clock;
+use bootstrap_core::adapters::{Connected, connect};
+use bootstrap_core::diagnostic::Diagnostic;
+use bootstrap_core::observe::{Snapshot, observe};
+use bootstrap_core::plan::{Finding, Plan, plan};
+use bootstrap_core::ports::PortError;
+use bootstrap_core::site::{self, Site};
+
+use crate::output::Screen;
+use crate::run::{Exit, Failure};
+
+/// A site with clients for its systems and what they said.
+#[derive(Debug)]
+pub struct Opened {
+    /// The intent.
+    pub site: Arc<Site>,
+    /// Clients.
+    pub connected: Connected,
+    /// What was observed.
+    pub snapshot: Snapshot,
+    /// What would be done.
+    pub plan: Plan,
+}
+
+/// Loads a site file.
+///
+/// # Errors
+/// Its findings, with exit code 5.
+pub fn load(file: &Path) -> Result<Site, Failure> {
+    site::load(file).map_err(|findings| Failure::findings(Exit::Refused, findings))
+}
+
+/// Connects to a site's systems, observes them and plans.
+///
+/// # Errors
+/// All that failed on any system, with exit code 5: nothing was written.
+pub async fn open(
+    site: Site,
+    environment: &(dyn Fn(&str) -> Option<String> + Sync),
+    clock: Arc<dyn Clock>,
+) -> Result<Opened, Failure> {
+    let connected = connect(&site, environment, clock)
+        .await
+        .map_err(|findings| Failure::findings(Exit::Refused, diagnostics(&findings)))?;
+    let snapshot = observe(&site, &connected.ports)
+        .await
+        .map_err(|errors| Failure::findings(Exit::Refused, errors.iter().map(port_error).collect()))?;
+    let plan = plan(&site, &snapshot);
+    Ok(Opened { site: Arc::new(site), connected, snapshot, plan })
+}
+
+/// Shows the plan's findings. The exit code when they forbid to go on.
+pub fn refused(plan: &Plan, screen: &mut Screen) -> Option<Exit> {
+    screen.findings(&diagnostics(&plan.warnings));
+    if !plan.is_blocked() {
+        return None;
+    }
+    screen.findings(&diagnostics(&plan.blockers));
+    screen.findings(&diagnostics(&plan.needs_person));
+    screen.note("nothing was written");
+    Some(if plan.blockers.is_empty() { Exit::Person } else { Exit::Refused })
+}
+
+/// Findings with the system they are about in front.
+pub fn diagnostics(findings: &[Finding]) -> Vec<Diagnostic> {
+    findings
+        .iter()
+        .map(|finding| {
+            let mut diagnostic = finding.diagnostic.clone();
+            if let Some(system) = &finding.system {
+                diagnostic.message = format!("{system}: {}", diagnostic.message);
+            }
+            diagnostic
+        })
+        .collect()
+}
+
+fn port_error(error: &PortError) -> Diagnostic {
+    Diagnostic { hint: error.hint.clone(), ..Diagnostic::error(error.to_string()) }
+}

@@ -1,0 +1,6 @@
+//! One file a verb: its arguments and a function from them to an exit code.
+
+pub mod validate;
+pub mod apply;
+pub mod plan;
+pub mod status;

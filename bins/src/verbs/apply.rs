@@ -1,0 +1,210 @@
+//! `apply`: plan, ask, carry out, wait, report.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api_transport::{Clock, TokioClock};
+use bootstrap_core::apply::{Events, Options, Outcome, Wait, apply};
+use bootstrap_core::plan::render;
+use bootstrap_core::status::status;
+use clap::ValueEnum;
+use secrecy::ExposeSecret as _;
+
+use super::status::print;
+use crate::args::{Format, Output, SiteFile};
+use crate::opened::{self, Opened, diagnostics};
+use crate::output::Screen;
+use crate::progress;
+use crate::run::{Exit, Failure, block_on, environment};
+use crate::signals::Stop;
+use crate::{lock, signals};
+
+/// Take the site from what it is to what is declared
+///
+/// Shows the plan and asks, then: DNS records, machine classes, PCI mappings, cluster templates, and for each machine
+/// side by side its address and its GPU, before its first start where that can be had. Running it again is always
+/// safe and changes nothing that is as declared.
+#[derive(Debug, clap::Args)]
+pub struct Apply {
+    #[command(flatten)]
+    site: SiteFile,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    how: How,
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    yes: bool,
+    /// Run this many times faster; only for a simulated site
+    #[arg(long, hide = true, default_value_t = 1.0)]
+    speed: f64,
+}
+
+/// How long and for what to wait, and what is allowed.
+#[derive(Debug, Clone, clap::Args)]
+pub struct How {
+    /// What to wait for at the end [default: ready; running where the template leaves the CNI to you]
+    #[arg(long, value_enum, value_name = "STATE")]
+    pub wait: Option<WaitFor>,
+    /// How long the whole run may take, e.g. 45m
+    #[arg(long, value_name = "TIME", default_value = "45m", value_parser = duration)]
+    pub timeout: Duration,
+    /// Allow installed workers to be stopped and started, where a GPU missed the first start
+    #[arg(long)]
+    pub allow_restart: bool,
+    /// Write the kubeconfig of the cluster there, readable by you alone
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// What to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WaitFor {
+    /// The cluster is ready
+    Ready,
+    /// Every machine runs, etcd and the Kubernetes API are healthy
+    Running,
+    /// Only addresses and GPUs
+    None,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "not a duration: write 30s, 45m or 2h".to_owned())?;
+    Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())
+}
+
+/// Plans, asks and applies.
+///
+/// # Errors
+/// What kept it from beginning.
+pub fn run(arguments: &Apply, screen: &mut Screen) -> Result<Exit, Failure> {
+    let site = opened::load(&arguments.site.file)?;
+    let _lock = lock::take(&site.name)?;
+    block_on(async {
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::scaled(arguments.speed));
+        let stop = signals::listen();
+        let opened = opened::open(site, &environment, clock).await?;
+        if arguments.output.format == Format::Table {
+            screen.print(&render(&opened.plan));
+        }
+        if let Some(exit) = opened::refused(&opened.plan, screen) {
+            return Ok(exit);
+        }
+        if !opened.plan.is_empty() && !arguments.yes && !agrees(screen)? {
+            return Ok(Exit::Done);
+        }
+        let outcome = carry_out(&opened, &arguments.how, arguments.output.format, &stop, screen).await;
+        finish(&opened, &outcome, &arguments.how, arguments.output.format, &stop, screen).await
+    })
+}
+
+fn agrees(screen: &mut Screen) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::message(Exit::Usage, "there is no terminal to ask on: give --yes to apply without asking"));
+    }
+    screen.print("Apply this? Only `yes` is a yes.");
+    let failed = |error: std::io::Error| Failure::new(Exit::Error, &error, None);
+    screen.flush().map_err(failed)?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(failed)?;
+    if answer.trim() == "yes" {
+        return Ok(true);
+    }
+    screen.note("nothing was written");
+    Ok(false)
+}
+
+/// Carries the plan out while progress is shown.
+pub async fn carry_out(opened: &Opened, how: &How, format: Format, stop: &Stop, screen: &mut Screen) -> Outcome {
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let ports = opened.connected.ports.clone();
+    let style = progress::Style { live: screen.live, quiet: screen.quiet, format };
+    // The plan must stand before the first line of progress.
+    let _ = screen.flush();
+    let shown = tokio::spawn(progress::show(receiver, style, Arc::clone(&ports.clock)));
+    let options = Options {
+        wait: how.wait.map(|wait| match wait {
+            WaitFor::Ready => Wait::Ready,
+            WaitFor::Running => Wait::Running,
+            WaitFor::None => Wait::None,
+        }),
+        timeout: how.timeout,
+        allow_restart: how.allow_restart,
+        stop: stop.asked.clone(),
+    };
+    let outcome = apply(Arc::clone(&opened.site), ports, &opened.plan, options, Events::new(sender)).await;
+    // It ends by itself: all senders are gone now.
+    let _ = shown.await;
+    outcome
+}
+
+async fn finish(
+    opened: &Opened,
+    outcome: &Outcome,
+    how: &How,
+    format: Format,
+    stop: &Stop,
+    screen: &mut Screen,
+) -> Result<Exit, Failure> {
+    if let Some(snapshot) = &outcome.snapshot {
+        let report = status(&opened.site, snapshot);
+        if format == Format::Table {
+            print(&report, screen);
+        } else {
+            screen.document(format, &report)?;
+        }
+    }
+    screen.findings(&diagnostics(&outcome.failures));
+    screen.findings(&diagnostics(&outcome.needs_person));
+    let mut exit = exit(outcome, stop);
+    if let (Some(file), true) = (&how.kubeconfig, outcome.reached) {
+        match kubeconfig(opened, file).await {
+            Ok(()) => screen.note(&format!("kubeconfig written to {}", file.display())),
+            Err(failure) => {
+                screen.findings(&failure.findings);
+                exit = exit.worst(failure.exit);
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// What an outcome means to the shell.
+pub fn exit(outcome: &Outcome, stop: &Stop) -> Exit {
+    let mut exit = Exit::Done;
+    if !outcome.failures.is_empty() {
+        exit = exit.worst(Exit::Error);
+    }
+    if !outcome.needs_person.is_empty() {
+        exit = exit.worst(Exit::Person);
+    }
+    if outcome.stopped { exit.worst(stop.exit()) } else { exit }
+}
+
+async fn kubeconfig(opened: &Opened, file: &std::path::Path) -> Result<(), Failure> {
+    let Some(cluster) = opened.site.clusters.first() else {
+        return Ok(());
+    };
+    let failed = |message: String| Failure::message(Exit::Error, message);
+    let text = opened
+        .connected
+        .ports
+        .omni
+        .kubeconfig(&cluster.name)
+        .await
+        .map_err(|error| failed(format!("no kubeconfig: {error}")))?;
+    write_private(file, text.expose_secret())
+        .map_err(|error| failed(format!("the kubeconfig cannot be written to {}: {error}", file.display())))
+}
+
+/// Writes a file whole or not at all, readable by its owner alone.
+fn write_private(file: &std::path::Path, text: &str) -> std::io::Result<()> {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    let mut new = tempfile::NamedTempFile::new_in(directory)?;
+    new.write_all(text.as_bytes())?;
+    new.as_file().sync_all()?;
+    new.persist(file)?;
+    Ok(())
+}

@@ -42,7 +42,7 @@ pub enum Fact {
 }
 
 /// The log.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct Log {
     /// Entries in order.
     pub entries: Vec<Entry>,

@@ -1,38 +1,247 @@
 //! One world: a state machine over simulated time. Every call first lets all that is due happen.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use api_transport::Clock;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use tokio::sync::watch;
 
 use crate::blueprint::{Blueprint, Faults};
+use crate::keys::{self, Credentials, Keys};
 use crate::log::Log;
 
+pub mod draws;
 pub mod gateway;
+pub mod machine;
+pub mod omni;
+pub mod preload;
+pub mod provider;
 pub mod proxmox;
+mod queue;
+
+pub use queue::{Due, Queue};
 
 /// A running simulated site. Shared by its doors.
 #[derive(Debug)]
 pub struct World {
     clock: Arc<dyn Clock>,
+    wall_zero: SystemTime,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
+    keys: OnceLock<Result<Keys, String>>,
 }
 
 /// Everything there is. Times are since the world began.
 #[derive(Debug)]
 pub struct State {
     /// Seeded randomness; all draws come from here.
-    pub rng: rand::rngs::StdRng,
+    pub rng: StdRng,
     /// What goes wrong.
     pub faults: Faults,
+    /// What the site is made of.
+    pub blueprint: Blueprint,
     /// Proxmox clusters by provider id.
     pub proxmox: BTreeMap<String, proxmox::Cluster>,
     /// The UniFi gateway.
     pub gateway: gateway::Gateway,
+    /// Omni's resources and what its controllers remember.
+    pub omni: omni::Omni,
+    /// Infra providers by id.
+    pub providers: BTreeMap<String, provider::Provider>,
+    /// What runs inside VMs, by provider and VMID.
+    pub machines: BTreeMap<machine::Key, machine::Machine>,
+    /// What happens later.
+    pub queue: Queue,
     /// What really happened; the figures of a rehearsal come from here.
     pub log: Log,
-    // omni: omni::Omni, provider state, machines: added by their modules
+    /// The wall clock at time zero.
+    pub wall_zero: SystemTime,
+    advanced_to: Duration,
+}
+
+impl World {
+    /// A site as the blueprint has it, nothing of ours in it yet. Time starts now; the same seed and the
+    /// same calls at the same times give the same log.
+    pub fn new(blueprint: Blueprint, seed: u64, faults: Faults, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let now = clock.now();
+        let wall_zero = clock.wall().checked_sub(now).unwrap_or(SystemTime::UNIX_EPOCH);
+        let state = State::new(blueprint, seed, faults, wall_zero, now);
+        Arc::new(Self {
+            clock,
+            wall_zero,
+            state: Mutex::new(state),
+            changed: watch::Sender::new(0),
+            keys: OnceLock::new(),
+        })
+    }
+
+    /// Lets everything due happen, then runs `f` on the state at the present time.
+    pub fn act<T>(&self, f: impl FnOnce(&mut State, Duration) -> T) -> T {
+        let result = {
+            let mut state = self.lock();
+            let now = self.clock.now().max(state.advanced_to);
+            state.advance(now);
+            f(&mut state, now)
+        };
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        result
+    }
+
+    /// Reads the state as it is, without letting time pass.
+    pub fn look<T>(&self, f: impl FnOnce(&State) -> T) -> T {
+        f(&self.lock())
+    }
+
+    /// Keeps the world going: sleeps to the next due event and lets it happen. Never returns.
+    pub async fn run(self: Arc<Self>) {
+        let mut changed = self.changed();
+        loop {
+            self.tick(&mut changed).await;
+        }
+    }
+
+    /// Waits until the world changed or its next event was due, and lets that happen.
+    pub async fn tick(&self, changed: &mut watch::Receiver<u64>) {
+        let due = self.lock().next_due();
+        let now = self.clock.now();
+        match due {
+            Some(due) if due <= now => self.act(|_, _| ()),
+            Some(due) => {
+                tokio::select! {
+                    _ = changed.changed() => {}
+                    () = self.clock.sleep(due.saturating_sub(now)) => self.act(|_, _| ()),
+                }
+            }
+            // The sender lives as long as `self`, so this can only fail after the world ended.
+            None => drop(changed.changed().await),
+        }
+    }
+
+    /// Counts up whenever somebody acted on the world.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// The clock the world lives by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Time since the clock's zero.
+    pub fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// The wall clock at a time of the world.
+    pub fn wall(&self, at: Duration) -> SystemTime {
+        self.wall_zero + at
+    }
+
+    /// The world's own log so far.
+    pub fn log(&self) -> Log {
+        self.lock().log.clone()
+    }
+
+    /// What the doors accept. Keys are made at the first call.
+    pub fn credentials(&self) -> Credentials {
+        match self.keys() {
+            Ok(keys) => keys.credentials.clone(),
+            Err(_) => Credentials::without_omni_keys(),
+        }
+    }
+
+    /// The service accounts of the Omni door, or why they could not be made.
+    pub(crate) fn keys(&self) -> Result<&Keys, &str> {
+        self.keys.get_or_init(|| keys::generate(self.clock.wall())).as_ref().map_err(String::as_str)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn new(blueprint: Blueprint, seed: u64, faults: Faults, wall_zero: SystemTime, now: Duration) -> Self {
+        let proxmox = blueprint
+            .providers
+            .iter()
+            .map(|p| (p.id.clone(), proxmox::Cluster::new(&p.id, &p.nodes)))
+            .collect();
+        let gateway = gateway::Gateway::new(
+            &blueprint.networks,
+            &blueprint.dns_records,
+            &blueprint.upstream,
+            &blueprint.strangers,
+            now,
+        );
+        let providers =
+            blueprint.providers.iter().map(|p| (p.id.clone(), provider::Provider::new(&p.id))).collect();
+        let mut state = Self {
+            rng: StdRng::seed_from_u64(seed),
+            faults,
+            blueprint,
+            proxmox,
+            gateway,
+            omni: omni::Omni::default(),
+            providers,
+            machines: BTreeMap::new(),
+            queue: Queue::default(),
+            log: Log::default(),
+            wall_zero,
+            advanced_to: now,
+        };
+        omni::seed(&mut state, now);
+        state
+    }
+
+    /// When something happens next.
+    pub fn next_due(&self) -> Option<Duration> {
+        self.proxmox.values().filter_map(proxmox::Cluster::next_due).chain(self.queue.next_due()).min()
+    }
+
+    /// Lets everything due up to `now` happen, in order.
+    pub fn advance(&mut self, now: Duration) {
+        while let Some(due) = self.next_due().filter(|due| *due <= now) {
+            let at = due.max(self.advanced_to);
+            self.advanced_to = at;
+            self.advance_hypervisors(at);
+            while let Some(event) = self.queue.pop_due(at) {
+                self.happen(at, event);
+            }
+        }
+        self.advanced_to = self.advanced_to.max(now);
+    }
+
+    fn advance_hypervisors(&mut self, at: Duration) {
+        let ids: Vec<String> = self.proxmox.keys().cloned().collect();
+        for id in ids {
+            let Some(cluster) = self.proxmox.get_mut(&id) else { continue };
+            if cluster.next_due().is_none_or(|due| due > at) {
+                continue;
+            }
+            for event in cluster.advance(at, &mut self.log, &self.faults) {
+                provider::vm_event(self, at, &id, &event);
+                machine::vm_event(self, at, &id, &event);
+            }
+        }
+    }
+
+    fn happen(&mut self, at: Duration, event: Due) {
+        match event {
+            Due::Reconcile => omni::controllers::reconcile(self, at),
+            Due::Provider { provider, task } => provider::happen(self, at, &provider, task),
+            Due::Machine { key, boot, step } => machine::happen(self, at, &key, boot, step),
+        }
+    }
+
+    /// Asks Omni's controllers to look at the store soon.
+    pub fn wake_controllers(&mut self, now: Duration) {
+        if !self.queue.reconcile_pending() {
+            let delay = draws::controller_reaction(&mut self.rng);
+            self.queue.push(now + delay, Due::Reconcile);
+        }
+    }
 }

@@ -1,0 +1,5 @@
+//! The doors.
+pub mod http;
+/// x
+#[derive(Debug)]
+pub struct Doors;

@@ -1,0 +1,148 @@
+//! What the doors accept: service-account keys made at start, and fixed tokens for the other two systems.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pgp::composed::{ArmorOptions, DetachedSignature, KeyType, SecretKeyParamsBuilder, SignedPublicKey};
+use pgp::composed::Deserializable as _;
+use pgp::types::KeyDetails as _;
+use rand08::rngs::OsRng;
+use secrecy::SecretString;
+
+use crate::world::omni::access::{Caller, Role};
+
+/// API token of Proxmox with all the rights the job needs.
+pub const PROXMOX_TOKEN: &str = "bootstrap@pve!rehearsal=6f1d1c52-93f0-4d7e-9a53-2f8a4f6f7c11";
+/// API token of Proxmox that may only read.
+pub const PROXMOX_READONLY_TOKEN: &str = "auditor@pve!rehearsal=0b6f0f6e-53a7-4d0b-8f5e-6d1f7e0a9c22";
+/// API key of the gateway with the admin role.
+pub const UNIFI_KEY: &str = "rehearsal-unifi-admin-3e5b7c9d1f";
+/// API key of the gateway with the read-only role.
+pub const UNIFI_READONLY_KEY: &str = "rehearsal-unifi-viewer-7a9c1e3f5b";
+
+/// A year, as service-account keys have it.
+const KEY_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// What callers of the simulated systems authenticate with. Worth nothing anywhere else.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Service-account key of an Operator, as `omnictl` prints it.
+    pub omni_key: SecretString,
+    /// The same of a Reader.
+    pub omni_reader_key: SecretString,
+    /// The same of an account whose key has expired.
+    pub omni_expired_key: SecretString,
+    /// The same of an Admin.
+    pub omni_admin_key: SecretString,
+    /// `user@realm!id=secret`.
+    pub proxmox_token: String,
+    /// One that may only read.
+    pub proxmox_readonly_token: String,
+    /// API key.
+    pub unifi_key: String,
+    /// One with the read-only role.
+    pub unifi_readonly_key: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+impl Credentials {
+    /// Credentials for the in-memory doors, which look at none.
+    pub(crate) fn without_omni_keys() -> Self {
+        Self {
+            omni_key: SecretString::from(""),
+            omni_reader_key: SecretString::from(""),
+            omni_expired_key: SecretString::from(""),
+            omni_admin_key: SecretString::from(""),
+            proxmox_token: PROXMOX_TOKEN.to_owned(),
+            proxmox_readonly_token: PROXMOX_READONLY_TOKEN.to_owned(),
+            unifi_key: UNIFI_KEY.to_owned(),
+            unifi_readonly_key: UNIFI_READONLY_KEY.to_owned(),
+        }
+    }
+}
+
+/// Accounts and their keys.
+pub(crate) struct Keys {
+    pub(crate) credentials: Credentials,
+    accounts: Vec<Account>,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").field("accounts", &self.accounts.len()).finish_non_exhaustive()
+    }
+}
+
+struct Account {
+    caller: Caller,
+    fingerprint: String,
+    public: SignedPublicKey,
+    expires: SystemTime,
+}
+
+/// Makes all accounts.
+pub(crate) fn generate(wall: SystemTime) -> Result<Keys, String> {
+    let mut credentials = Credentials::without_omni_keys();
+    let mut accounts = Vec::new();
+    let mut add = |name: &str, role: Role, expires: SystemTime| -> Result<SecretString, String> {
+        let (account, key) = account(name, role, expires)?;
+        accounts.push(account);
+        Ok(key)
+    };
+    let fresh = wall + KEY_LIFETIME;
+    let stale = wall.checked_sub(Duration::from_secs(3600)).unwrap_or(SystemTime::UNIX_EPOCH);
+    credentials.omni_admin_key = add("automation", Role::Admin, fresh)?;
+    credentials.omni_key = add("bootstrap", Role::Operator, fresh)?;
+    credentials.omni_reader_key = add("reader", Role::Reader, fresh)?;
+    credentials.omni_expired_key = add("former", Role::Operator, stale)?;
+    Ok(Keys { credentials, accounts })
+}
+
+fn account(name: &str, role: Role, expires: SystemTime) -> Result<(Account, SecretString), String> {
+    let identity = format!("{name}@serviceaccount.omni.sidero.dev");
+    let mut params = SecretKeyParamsBuilder::default();
+    params
+        .key_type(KeyType::Ed25519Legacy)
+        .can_certify(true)
+        .can_sign(true)
+        .primary_user_id(format!("{name} <{identity}>"));
+    let params = params.build().map_err(|error| error.to_string())?;
+    let secret = params.generate(OsRng).map_err(|error| error.to_string())?;
+    let armored = secret.to_armored_string(ArmorOptions::default()).map_err(|error| error.to_string())?;
+    let public = SignedPublicKey::from(secret);
+    let key = serde_json::json!({"name": name, "pgp_key": armored}).to_string();
+    let account = Account {
+        caller: Caller { identity, role, provider: None },
+        fingerprint: public.fingerprint().to_string().to_ascii_lowercase(),
+        public,
+        expires,
+    };
+    Ok((account, SecretString::from(STANDARD.encode(key))))
+}
+
+impl Keys {
+    /// Who signed a payload: the owner of the key, if it is known, not expired, and the signature fits.
+    pub(crate) fn verify(
+        &self,
+        wall: SystemTime,
+        fingerprint: &str,
+        signature: &str,
+        payload: &[u8],
+    ) -> Option<Caller> {
+        let account = self.accounts.iter().find(|account| account.fingerprint == fingerprint)?;
+        if account.expires <= wall {
+            return None;
+        }
+        let bytes = STANDARD.decode(signature).ok()?;
+        let signature = DetachedSignature::from_bytes(bytes.as_slice()).ok()?;
+        signature.verify(&account.public, payload).ok()?;
+        Some(account.caller.clone())
+    }
+}

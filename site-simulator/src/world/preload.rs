@@ -1,0 +1,1 @@
+//! Sites that run already.

@@ -13,6 +13,7 @@ mod access;
 mod config;
 mod create;
 mod grammar;
+mod ha;
 mod mapping;
 mod power;
 mod reads;

@@ -303,7 +303,10 @@ fn findings(message: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in list.lines().filter(|line| !line.trim().is_empty()) {
         let bare = line.trim();
-        match (bare.strip_prefix("* "), lines.last_mut()) {
+        // A provider's schema findings come as a list of their own.
+        let finding = bare.strip_prefix("* ").or_else(|| bare.strip_prefix("- "));
+        let finding = finding.map(|finding| finding.strip_prefix("- ").unwrap_or(finding));
+        match (finding, lines.last_mut()) {
             // A list in a list: the inner ones are findings too.
             (Some(finding), _) if finding.ends_with("occurred:") => {}
             (None, Some(last)) => {
@@ -348,6 +351,10 @@ mod tests {
             (
                 "1 error occurred:\n\t* rpc error: code = PermissionDenied desc = no access\n",
                 vec!["no access"],
+            ),
+            (
+                "1 error occurred:\n\t* - x: a\n- y: b\n\n",
+                vec!["x: a", "y: b"],
             ),
             ("resource is nil", vec!["resource is nil"]),
             ("", vec![""]),

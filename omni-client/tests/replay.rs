@@ -1,0 +1,576 @@
+//! Every recorded answer of the calls that this client makes goes through it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)] // a test may
+
+mod fake;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use api_transport::{HeaderMap, HeaderName};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fake::{Answer, Hasty, Paper, Server, client};
+use futures_util::StreamExt as _;
+use omni_client::{
+    Client, Error, Event, Kind, KubeconfigOptions, ListOptions, Resource, WatchOptions, specs,
+};
+use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value, json};
+
+/// Recorded exchanges of our calls that this client cannot make, and why.
+const NOT_OURS: &[(&str, &str)] = &[
+    ("04", "sent without the runtime header"),
+    ("12", "the request was no JSON"),
+    ("13", "the request had a field that does not exist"),
+    ("14", "sent with GET"),
+    ("42", "sent without a resource"),
+    ("58", "sent without a signature"),
+    ("65", "signed for another method"),
+    ("66", "an unsigned header was added"),
+    ("67", "headers without their prefix"),
+    ("68", "another call's signature was used again"),
+    (
+        "83",
+        "asks for past events, which this API ignores for kinds",
+    ),
+    ("84", "a watch of one sorted page"),
+    ("149", "without a cluster: refused before it is sent"),
+    ("190", "an owner was sent, which users cannot set"),
+    (
+        "202",
+        "an update without a version: refused before it is sent",
+    ),
+    (
+        "203",
+        "an update without a version: refused before it is sent",
+    ),
+    (
+        "204",
+        "an update without a version: refused before it is sent",
+    ),
+    (
+        "206",
+        "an update without a version: refused before it is sent",
+    ),
+    (
+        "207",
+        "an update without a version: refused before it is sent",
+    ),
+    ("402", "without a user: refused before it is sent"),
+    ("403", "kubeconfig for interactive login"),
+    ("404", "kubeconfig for interactive login"),
+    ("405", "break-glass kubeconfig"),
+    ("414", "another runtime than Omni"),
+    ("415", "another runtime than Omni"),
+];
+
+struct Record {
+    number: String,
+    name: String,
+    request: Value,
+    response: Value,
+}
+
+fn records() -> Vec<Record> {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/omni");
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut records: Vec<Record> = entries
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let mut whole: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            Record {
+                number: name.split('-').next().unwrap().to_owned(),
+                name,
+                request: whole["request"].take(),
+                response: whole["response"].take(),
+            }
+        })
+        .collect();
+    records.sort_by(|a, b| a.name.cmp(&b.name));
+    records
+}
+
+impl Record {
+    fn method(&self) -> &str {
+        self.request["path"]
+            .as_str()
+            .unwrap()
+            .rsplit('/')
+            .next()
+            .unwrap()
+    }
+
+    fn is_our_call(&self) -> bool {
+        let path = self.request["path"].as_str().unwrap();
+        let ours = [
+            "Get", "List", "Create", "Update", "Delete", "Teardown", "Watch",
+        ];
+        path.contains("ResourceService/") && ours.contains(&self.method())
+            || path.ends_with("ManagementService/Kubeconfig")
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let headers = self.request["headers"].as_object().unwrap();
+        headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .and_then(|(_, value)| value.as_str())
+    }
+
+    fn status(&self) -> u16 {
+        u16::try_from(self.response["status"].as_u64().unwrap()).unwrap()
+    }
+
+    fn text(&self) -> String {
+        self.response["body_text"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    fn answer(&self) -> Answer {
+        if self.method() == "Watch" && self.status() == 200 {
+            let frames = self.response["frames"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            let chunks: Vec<String> = frames
+                .iter()
+                .map(|frame| frame["chunk"].as_str().unwrap().to_owned())
+                .filter(|chunk| !chunk.starts_with("<<"))
+                .collect();
+            return Answer::Stream { chunks, cut: true };
+        }
+        let headers: HeaderMap = self.response["headers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|pair| {
+                let name: HeaderName = pair[0].as_str()?.parse().ok()?;
+                (name == "date").then(|| Some((name, pair[1].as_str()?.parse().ok()?)))?
+            })
+            .collect();
+        Answer::Whole {
+            status: self.status(),
+            headers,
+            body: self.text(),
+        }
+    }
+
+    /// The clock and the signer that made the recorded request.
+    fn maker(&self) -> (SystemTime, Paper) {
+        let seconds = self
+            .header("grpc-metadata-x-sidero-timestamp")
+            .unwrap()
+            .parse()
+            .unwrap();
+        let signature = self.header("grpc-metadata-x-sidero-signature").unwrap();
+        let parts: Vec<&str> = signature.split(' ').collect();
+        let paper = Paper {
+            identity: parts[1].to_owned(),
+            key_id: parts[2].to_owned(),
+            signature: STANDARD.decode(parts[3]).unwrap(),
+        };
+        (SystemTime::UNIX_EPOCH + Duration::from_secs(seconds), paper)
+    }
+
+    fn kind(&self) -> Kind {
+        let body = &self.request["body"];
+        let metadata = if body["resource"].is_object() {
+            &body["resource"]["metadata"]
+        } else {
+            body
+        };
+        let text = |name: &str| metadata[name].as_str().unwrap().to_owned();
+        Kind::new(text("namespace"), text("type"))
+    }
+
+    fn id(&self) -> &str {
+        self.request["body"]["id"].as_str().unwrap_or_default()
+    }
+
+    fn selectors(&self) -> Vec<String> {
+        self.header("grpc-metadata-selectors")
+            .map(str::to_owned)
+            .into_iter()
+            .collect()
+    }
+
+    /// The resource that was written.
+    fn resource(&self) -> Resource {
+        let mut written = self.request["body"]["resource"].clone();
+        let version: u64 = written["metadata"]["version"]
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
+        written["metadata"]["version"] = version.into();
+        let spec = written["spec"]
+            .as_str()
+            .map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
+        written["spec"] = spec;
+        serde_json::from_value(written).unwrap()
+    }
+}
+
+enum Outcome {
+    Done,
+    Items(Vec<Resource>),
+    Text(String),
+}
+
+async fn call(client: &Client, record: &Record) -> Result<Outcome, Error> {
+    let kind = record.kind_or_default();
+    let body = &record.request["body"];
+    let number = |name: &str| u32::try_from(body[name].as_u64().unwrap_or(0)).unwrap();
+    Ok(match record.method() {
+        "Get" => Outcome::Items(vec![client.get(&kind, record.id()).await?]),
+        "List" => {
+            let options = ListOptions {
+                selectors: record.selectors(),
+                search: serde_json::from_value(body["search_for"].clone()).unwrap_or_default(),
+                sort_by: body["sort_by_field"].as_str().map(str::to_owned),
+                descending: body["sort_descending"].as_bool().unwrap_or(false),
+                page_size: 0,
+            };
+            Outcome::Items(
+                client
+                    .list_page(&kind, &options, number("offset"), number("limit"))
+                    .await?
+                    .items,
+            )
+        }
+        "Create" => client
+            .create(&record.resource())
+            .await
+            .map(|()| Outcome::Done)?,
+        "Update" => client
+            .update(&record.resource())
+            .await
+            .map(|()| Outcome::Done)?,
+        "Delete" => client
+            .delete(&kind, record.id())
+            .await
+            .map(|()| Outcome::Done)?,
+        "Teardown" => client
+            .teardown(&kind, record.id())
+            .await
+            .map(|()| Outcome::Done)?,
+        "Kubeconfig" => {
+            let ttl = body["service_account_ttl"]
+                .as_str()
+                .unwrap()
+                .trim_end_matches('s')
+                .parse()
+                .unwrap();
+            let options = KubeconfigOptions {
+                user: body["service_account_user"].as_str().unwrap().to_owned(),
+                ttl: Duration::from_secs(ttl),
+                groups: serde_json::from_value(body["service_account_groups"].clone())
+                    .unwrap_or_default(),
+            };
+            let cluster = record.header("grpc-metadata-context").unwrap();
+            Outcome::Text(
+                client
+                    .kubeconfig(cluster, &options)
+                    .await?
+                    .expose_secret()
+                    .to_owned(),
+            )
+        }
+        other => panic!("{other}"),
+    })
+}
+
+impl Record {
+    fn kind_or_default(&self) -> Kind {
+        if self.method() == "Kubeconfig" {
+            Kind::new("", "")
+        } else {
+            self.kind()
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_recorded_exchange_of_our_calls_is_made_and_understood() {
+    let records = records();
+    assert!(
+        records.len() >= 310,
+        "the fixtures are missing: {}",
+        records.len()
+    );
+    let (mut replayed, mut typed) = (
+        BTreeMap::<String, usize>::new(),
+        BTreeMap::<String, usize>::new(),
+    );
+    let mut skipped = Vec::new();
+    let mut answers = 0;
+    for record in records.iter().filter(|record| record.is_our_call()) {
+        if let Some((_, reason)) = NOT_OURS.iter().find(|(number, _)| *number == record.number) {
+            skipped.push(format!("{}: {reason}", record.name));
+            // What cannot be asked like this can still be answered like this.
+            if record.status() != 200 {
+                let client = fake::simple(&Server::new([record.answer()]));
+                let outcome = client
+                    .list(&Kind::new("default", "T"), &ListOptions::all())
+                    .await;
+                check_answer(outcome.map(Outcome::Items), record, &mut typed);
+                answers += 1;
+            }
+            continue;
+        }
+        let server = Server::new([record.answer()]);
+        let (wall, paper) = record.maker();
+        let client = client(&server, paper, Hasty::at(wall));
+        if record.method() == "Watch" {
+            check_watch(&client, record).await;
+        } else {
+            check_answer(call(&client, record).await, record, &mut typed);
+        }
+        check_request(&server, record);
+        *replayed.entry(record.method().to_owned()).or_default() += 1;
+    }
+    println!(
+        "replayed {} of {} records: {replayed:?}",
+        replayed.values().sum::<usize>(),
+        records.len()
+    );
+    println!("specs read as types: {typed:?}");
+    println!("of our other calls, {answers} refusals were understood");
+    println!(
+        "our calls, but not as recorded ({}):\n  {}",
+        skipped.len(),
+        skipped.join("\n  ")
+    );
+    let others = records
+        .iter()
+        .filter(|record| !record.is_our_call())
+        .count();
+    println!("calls that this client does not make: {others}");
+    assert_eq!(
+        skipped.len(),
+        NOT_OURS.len(),
+        "an entry of the list fits no record"
+    );
+    assert!(replayed.values().sum::<usize>() >= 241, "fewer than before");
+    assert!(typed.len() >= 25, "fewer types than before");
+}
+
+/// Equal in method, path, meaning of the body, and the set and values of signed headers.
+fn check_request(server: &Server, record: &Record) {
+    let seen = server.seen.lock().unwrap();
+    let sent = &seen[0];
+    assert_eq!(
+        sent.method().as_str(),
+        record.request["method"],
+        "{}",
+        record.name
+    );
+    assert_eq!(sent.uri().path(), record.request["path"], "{}", record.name);
+    let body: Value = serde_json::from_slice(sent.body()).unwrap();
+    assert_eq!(
+        meaning(body),
+        meaning(record.request["body"].clone()),
+        "{}",
+        record.name
+    );
+    let sent_headers: BTreeMap<String, String> = sent
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().to_owned()))
+        .filter(|(name, _)| name.starts_with("grpc-metadata-"))
+        .collect();
+    let recorded: BTreeMap<String, String> = record.request["headers"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| (name.to_lowercase(), value.as_str().unwrap().to_owned()))
+        .filter(|(name, _)| name.starts_with("grpc-metadata-"))
+        .collect();
+    let comparable = |mut headers: BTreeMap<String, String>| {
+        let payload = headers.remove("grpc-metadata-x-sidero-payload").unwrap();
+        (headers, serde_json::from_str::<Value>(&payload).unwrap())
+    };
+    assert_eq!(
+        comparable(sent_headers),
+        comparable(recorded),
+        "{}",
+        record.name
+    );
+}
+
+/// A written resource travels as text; what the server ignores is taken out.
+fn meaning(mut body: Value) -> Value {
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("currentVersion");
+    }
+    if let Some(metadata) = body["resource"]["metadata"].as_object_mut() {
+        metadata.retain(|name, value| name != "phase" && !(name == "version" && value == ""));
+        let spec: Value = serde_json::from_str(body["resource"]["spec"].as_str().unwrap()).unwrap();
+        body["resource"]["spec"] = spec;
+    } else if let Some(fields) = body.as_object_mut() {
+        fields.remove("resource");
+    }
+    body
+}
+
+fn check_answer(
+    outcome: Result<Outcome, Error>,
+    record: &Record,
+    typed: &mut BTreeMap<String, usize>,
+) {
+    let name = &record.name;
+    let body: Value = serde_json::from_str(&record.text()).unwrap_or(Value::Null);
+    match outcome {
+        Ok(Outcome::Items(items)) => {
+            assert_eq!(record.status(), 200, "{name}");
+            let texts: Vec<&str> = match body["body"].as_str() {
+                Some(text) => vec![text],
+                None => body["items"]
+                    .as_array()
+                    .map(|all| all.iter().filter_map(Value::as_str).collect())
+                    .unwrap_or_default(),
+            };
+            assert_eq!(items.len(), texts.len(), "{name}");
+            for (item, text) in items.iter().zip(texts) {
+                let recorded: Value = serde_json::from_str(text).unwrap();
+                assert_eq!(shown(item), recorded, "{name}: nothing is lost");
+                check_type(item, name, typed);
+            }
+        }
+        Ok(Outcome::Text(text)) => assert!(
+            text.contains("kind: Config") && text.contains("token: "),
+            "{name}"
+        ),
+        Ok(Outcome::Done) => {
+            let gone = record.method() == "Delete" && record.status() == 404;
+            assert!(
+                record.status() == 200 || gone,
+                "{name}: {}",
+                record.status()
+            );
+        }
+        Err(error) => {
+            assert_eq!(error.status(), Some(record.status()), "{name}: {error}");
+            let expected = match (body["code"].as_i64().unwrap(), record.method()) {
+                (3 | 9, _) => "Invalid",
+                (5, _) => "NotFound",
+                (6, "Create") => "AlreadyExists",
+                (6, _) => "Conflict",
+                (7, _) => "Denied",
+                (16, _) => "Unauthenticated",
+                _ => "Unexpected",
+            };
+            assert!(
+                format!("{error:?}").starts_with(expected),
+                "{name}: {error:?}"
+            );
+            assert!(!error.is_retryable(), "{name}: {error:?}");
+            if let Error::Invalid { lines } = &error {
+                assert!(
+                    lines
+                        .iter()
+                        .all(|line| !line.contains("occurred") && !line.contains('\t')),
+                    "{name}: {lines:?}"
+                );
+            }
+        }
+    }
+}
+
+/// The resource as the server shows it: what is empty is left out.
+fn shown(resource: &Resource) -> Value {
+    let mut value = serde_json::to_value(resource).unwrap();
+    value["metadata"]
+        .as_object_mut()
+        .unwrap()
+        .retain(|name, value| {
+            !(matches!(name.as_str(), "labels" | "annotations" | "finalizers") && is_empty(value))
+        });
+    value
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
+}
+
+/// Reading a spec as its type and writing it back loses nothing.
+fn check_type(item: &Resource, name: &str, typed: &mut BTreeMap<String, usize>) {
+    macro_rules! types {
+        ($($kind:literal $type:ident,)*) => {
+            match item.kind().to_string().as_str() {
+                $($kind => item.clone().with_spec(&item.spec_as::<specs::$type>().unwrap()).unwrap(),)*
+                _ => return,
+            }
+        };
+    }
+    let back = types!(
+        "MachineClasses" MachineClass, "Clusters" Cluster, "MachineSets" MachineSet, "ConfigPatches" ConfigPatch,
+        "ExtensionsConfigurations" ExtensionsConfiguration, "MachineRequestSets" MachineRequestSet,
+        "MachineRequests" MachineRequest, "MachineRequestStatuses" MachineRequestStatus,
+        "ClusterMachineRequestStatuses" ClusterMachineRequestStatus, "InfraProviderStatuses" InfraProviderStatus,
+        "InfraProviderCombinedStatuses" InfraProviderCombinedStatus, "Links" Link, "Machines" Machine,
+        "MachineStatuses" MachineStatus, "ClusterMachineStatuses" ClusterMachineStatus,
+        "MachineSetStatuses" MachineSetStatus, "ClusterStatuses" ClusterStatus,
+        "ControlPlaneStatuses" ControlPlaneStatus, "KubernetesStatuses" KubernetesStatus,
+        "LoadBalancerStatuses" LoadBalancerStatus, "ClusterDestroyStatuses" DestroyStatus,
+        "TalosVersions" TalosVersion, "KubernetesVersions" KubernetesVersion, "TalosExtensions" TalosExtensions,
+        "SysVersions" SysVersion, "CurrentUsers" CurrentUser,
+    );
+    assert!(
+        back.is_same_as(item),
+        "{name}: {} became {}",
+        item.spec,
+        back.spec
+    );
+    *typed.entry(item.kind().to_string()).or_default() += 1;
+}
+
+async fn check_watch(client: &Client, record: &Record) {
+    let options = WatchOptions {
+        id: (!record.id().is_empty()).then(|| record.id().to_owned()),
+        selectors: record.selectors(),
+        ..WatchOptions::default()
+    };
+    let mut events = client.watch_with(&record.kind(), &options);
+    if record.status() != 200 {
+        assert!(
+            matches!(events.next().await, Some(Err(Error::Denied { .. }))),
+            "{}",
+            record.name
+        );
+        assert!(
+            events.next().await.is_none(),
+            "{}: a refused watch ends",
+            record.name
+        );
+        return;
+    }
+    let Answer::Stream { chunks, .. } = record.answer() else {
+        panic!("no frames")
+    };
+    for line in chunks.concat().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let recorded = &line["result"]["event"];
+        let event = events.next().await.unwrap().unwrap();
+        let (number, resource) = match &event {
+            Event::Created(resource) => (1, Some(resource)),
+            Event::Updated(resource) => (2, Some(resource)),
+            Event::Destroyed(resource) => (3, Some(resource)),
+            Event::Bootstrapped => (4, None),
+        };
+        assert_eq!(recorded["event_type"], json!(number), "{}", record.name);
+        let expected = recorded["resource"]
+            .as_str()
+            .map(|text| serde_json::from_str::<Value>(text).unwrap());
+        assert_eq!(resource.map(shown), expected, "{}", record.name);
+    }
+}

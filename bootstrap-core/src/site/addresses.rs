@@ -28,15 +28,18 @@ impl Reader {
         for item in items {
             let Some((first, last)) = self.range(item) else { continue };
             let origin = self.origin(item);
+            let mut twice = None;
             for bits in first.to_bits()..=last.to_bits() {
                 let address = Ipv4Addr::from_bits(bits);
                 if let Some(other) = pool.places.get(&address) {
-                    let message = format!("{address} is in this pool twice, first on line {}", other.line);
-                    self.error(item, message);
-                    break;
+                    twice.get_or_insert((address, other.line));
+                    continue;
                 }
                 pool.places.insert(address, origin.clone());
                 pool.addresses.push(address);
+            }
+            if let Some((address, line)) = twice {
+                self.error(item, format!("{address} is in this pool twice, first on line {line}"));
             }
         }
         pool
@@ -133,7 +136,7 @@ pub(super) fn check_size(cluster: &ClusterIntent, set: &MachineSetIntent, size: 
     let have = usable.len();
     if have < size {
         findings.push(
-            Diagnostic::error(format!("{have} addresses for the {size} machines of machine set `{}`", set.id))
+            Diagnostic::error(format!("machine set `{}` needs {size} addresses and has {have}", set.id))
                 .at(set.addresses_origin.clone())
                 .hint(format!("add {} or more, and one to spare: a dead machine's lease lives on", size - have)),
         );

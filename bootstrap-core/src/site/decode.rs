@@ -66,7 +66,7 @@ impl Reader {
         let Some(pairs) = node.as_mapping() else {
             self.error_hint(
                 node,
-                format!("`{what}` must be a mapping, not {}", node.kind()),
+                format!("{} must be a mapping, not {}", quoted(what), node.kind()),
                 format!("its keys are {}", listed(known)),
             );
             return None;
@@ -78,7 +78,7 @@ impl Reader {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("the keys here are {}", listed(known)),
                 };
-                self.error_hint(key, format!("unknown key `{}` in `{what}`", name.escape_debug()), hint);
+                self.error_hint(key, format!("unknown key `{}` in {}", name.escape_debug(), quoted(what)), hint);
             }
         }
         Some(Fields { node, what })
@@ -89,7 +89,7 @@ impl Reader {
         let value = fields.get(key);
         if value.is_none() {
             let node = fields.node.get(key).unwrap_or(fields.node);
-            self.error(node, format!("`{}` lacks `{key}`", fields.what));
+            self.error(node, format!("{} lacks `{key}`", quoted(fields.what)));
         }
         value
     }
@@ -161,11 +161,17 @@ pub(super) fn suggest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> 
     known
         .map(|name| (strsim::normalized_damerau_levenshtein(&given, &flat(name)), name))
         .filter(|(likeness, _)| *likeness >= 0.6)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        // Of equals the first is taken.
+        .min_by(|(one, _), (other, _)| other.total_cmp(one))
         .map(|(_, name)| name)
 }
 
-/// `a`, `b` and `c`.
+/// Keys in quotes, descriptions without.
+fn quoted(what: &str) -> String {
+    if what.contains(' ') { what.to_owned() } else { format!("`{what}`") }
+}
+
+/// `a`, `b`, `c`.
 pub(super) fn listed(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

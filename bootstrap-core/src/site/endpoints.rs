@@ -106,7 +106,7 @@ impl Reader {
             return None;
         }
         if url.query().is_some() || url.fragment().is_some() || url.host_str().is_none_or(str::is_empty) {
-            self.error_hint(node, "`endpoint` is more than a place", "write it as https://host or https://host:port");
+            self.error_hint(node, "`endpoint` has a query or a fragment", "write it as https://host or https://host:port");
             return None;
         }
         Some(url.as_str().trim_end_matches('/').to_owned())
@@ -171,6 +171,10 @@ impl Reader {
         let fields = self.fields(node, key, SECRET)?;
         let given: Vec<&str> = SECRET.iter().copied().filter(|way| fields.get(way).is_some()).collect();
         let [way] = given[..] else {
+            if given.is_empty() && fields.node.as_mapping().is_some_and(|pairs| !pairs.is_empty()) {
+                // The unknown key was told.
+                return None;
+            }
             self.error(node, format!("`{key}` takes exactly one of `env`, `file` and `command`"));
             return None;
         };

@@ -55,7 +55,7 @@ fn root<'n>(reader: &mut Reader, documents: &'n [Node]) -> Option<&'n Node> {
 }
 
 fn site(reader: &mut Reader, root: &Node) -> Option<Site> {
-    let fields = reader.fields(root, "site file", SITE)?;
+    let fields = reader.fields(root, "the site file", SITE)?;
     version(reader, &fields);
     let name = fields.get("name").map_or(Some("default".to_owned()), |node| site_name(reader, node));
     let omni = reader.required(&fields, "omni").and_then(|node| reader.omni(node));

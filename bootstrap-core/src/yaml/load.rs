@@ -29,10 +29,11 @@ pub fn parse(text: &str) -> Result<Vec<Node>, Vec<Problem>> {
 
 /// Tabs are the cause that YAML parsers explain worst.
 fn explain(mut problem: Problem, text: &str) -> Problem {
-    let line = text.lines().nth(problem.line.saturating_sub(1)).unwrap_or_default();
-    let indentation = &line[..line.len() - line.trim_start().len()];
-    if let Some(at) = indentation.find('\t') {
-        problem.column = at + 1;
+    // The parser may stop a line early, when it looks for the rest of a value.
+    let near = text.lines().enumerate().skip(problem.line.saturating_sub(1)).take(2);
+    let tab = near.filter_map(|(at, line)| Some((at + 1, line[..line.len() - line.trim_start().len()].find('\t')?)));
+    if let Some((line, at)) = tab.last() {
+        (problem.line, problem.column) = (line, at + 1);
         "a tab is used for indentation".clone_into(&mut problem.message);
         problem.hint = Some("YAML is indented with spaces only".to_owned());
     }
@@ -243,6 +244,7 @@ mod tests {
         for (text, expected) in [
             ("a: 1\nb: 2\na: 3\nb: 4\n", vec!["3:1 key `a` is given twice, first on line 1", "4:1 key `b` is given twice, first on line 2"]),
             ("a:\n\tb: 1\n", vec!["2:1 a tab is used for indentation"]),
+            ("a: x\n\tb: 1\n", vec!["2:1 a tab is used for indentation"]),
             ("a: &x [*x]\n", vec!["1:8 an alias stands inside the value it names"]),
             ("? [a]\n: b\n", vec!["1:3 a key must be a scalar"]),
         ] {

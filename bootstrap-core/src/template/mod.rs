@@ -1,5 +1,6 @@
 //! Cluster templates as `omnictl` has them: load, validate, translate, render. Pure but for reading files.
 
+mod compat;
 mod decode;
 mod files;
 mod findings;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use omni_client::Resource;
 use serde_json::Value;
 
+pub use self::compat::omnictl_report;
 use self::files::Files;
 use self::model::{Cluster, Document, MachineSet, Patch};
 use crate::diagnostic::{Diagnostic, Origin};

@@ -232,6 +232,11 @@ impl Gateway {
         self.lookup(now, faults, name, "A").iter().filter_map(|value| value.parse().ok()).collect()
     }
 
+    /// Whether the resolver reloads and answers nothing.
+    pub fn is_reloading(&self, now: Duration) -> bool {
+        self.zone.at(now).is_none()
+    }
+
     /// Values for a name and type; aliases are followed for addresses.
     pub fn lookup(&self, now: Duration, faults: &Faults, name: &str, record_type: &str) -> Vec<String> {
         let Some(entries) = self.zone.at(now).filter(|_| !faults.dns_not_served) else {

@@ -27,7 +27,7 @@ pub use grammar::is_number;
 pub use mapping::{Check, Mapping};
 pub use reads::Row;
 pub use tasks::{Task, log_of};
-pub use vm::{Change, Vm};
+pub use vm::{Change, Vm, parse_mac};
 
 /// How often each node tells the others about its guests.
 const BROADCAST: Duration = Duration::from_secs(10);

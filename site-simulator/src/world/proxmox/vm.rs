@@ -145,7 +145,7 @@ pub(super) fn net_mac(net: &Properties) -> Option<Mac> {
 }
 
 /// `aa:bb:cc:dd:ee:ff` in any case.
-pub(super) fn parse_mac(text: &str) -> Option<Mac> {
+pub fn parse_mac(text: &str) -> Option<Mac> {
     let mut bytes = [0; 6];
     let mut parts = text.split(':');
     for byte in &mut bytes {

@@ -69,7 +69,7 @@ impl Splitter {
             }
             if self.done {
                 self.searched = 0;
-                let rest = trimmed(self.buffer.split().freeze());
+                let rest = trimmed(&self.buffer.split().freeze());
                 return (!rest.is_empty()).then_some(Ok(rest));
             }
             if self.buffer.len() > self.limit {
@@ -98,7 +98,7 @@ impl Splitter {
         let line = self.buffer.split_to(self.searched + at).freeze();
         self.buffer.advance(1);
         self.searched = 0;
-        Some(trimmed(line))
+        Some(trimmed(&line))
     }
 
     fn too_long(&mut self) -> Result<Bytes, Error> {
@@ -117,7 +117,7 @@ impl Splitter {
     }
 }
 
-fn trimmed(line: Bytes) -> Bytes {
+fn trimmed(line: &Bytes) -> Bytes {
     line.slice_ref(line.trim_ascii())
 }
 

@@ -190,7 +190,10 @@ mod tests {
                 "authentication token missing",
                 "authentication token missing",
             ),
-            ("group (17 != 99) of root@pam!ci: a=1", "group (17 != 99) of root@pam!ci: a=1"),
+            (
+                "group (17 != 99) of root@pam!ci: a=1",
+                "group (17 != 99) of root@pam!ci: a=1",
+            ),
             ("a\u{1b}[31mb\u{202e}c\td", "a[31mbc d"),
             ("", ""),
         ] {

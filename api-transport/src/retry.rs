@@ -21,13 +21,11 @@ pub(crate) fn is_retryable(status: u16, extra: &[u16]) -> bool {
 /// each time; jittered so that clients that failed together do not come back together.
 pub(crate) fn pause(tried: u32, asked: Option<Duration>, clock: &dyn Clock) -> Duration {
     let jitter = clock.random().clamp(0.0, 1.0);
-    match asked {
-        Some(asked) => asked.min(LONGEST) + FIRST.mul_f64(jitter),
-        None => {
-            let most = FIRST.saturating_mul(1 << tried.clamp(1, 8).saturating_sub(1));
-            most.mul_f64(0.5 + jitter / 2.0)
-        }
+    if let Some(asked) = asked {
+        return asked.min(LONGEST) + FIRST.mul_f64(jitter);
     }
+    let most = FIRST.saturating_mul(1 << tried.clamp(1, 8).saturating_sub(1));
+    most.mul_f64(0.5 + jitter / 2.0)
 }
 
 /// `Retry-After`, as seconds or as a date.

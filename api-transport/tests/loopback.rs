@@ -215,7 +215,7 @@ async fn trust_decides_before_anything_is_sent() {
             .unwrap();
         match (transport.send(get().idempotent()).await, expected) {
             (Ok(answer), Ok(())) => {
-                assert_eq!((answer.status, &answer.body[..]), (200, &b"ok"[..]))
+                assert_eq!((answer.status, &answer.body[..]), (200, &b"ok"[..]));
             }
             (Err(error), Err(text)) => {
                 assert!(error.to_string().contains(text), "{shown}: {error}");
@@ -326,7 +326,7 @@ async fn only_what_was_declared_idempotent_is_sent_again() {
         match (outcome, expected) {
             (Ok(response), Ok(status)) => assert_eq!(response.status, status),
             (Err(error), Err(())) => {
-                assert!(error.is_interrupted() && error.is_retryable(), "{error:?}")
+                assert!(error.is_interrupted() && error.is_retryable(), "{error:?}");
             }
             (got, _) => panic!("{got:?}"),
         }

@@ -309,9 +309,9 @@ fn findings(message: &str) -> Vec<String> {
         match (finding, lines.last_mut()) {
             // A list in a list: the inner ones are findings too.
             (Some(finding), _) if finding.ends_with("occurred:") => {}
-            (None, Some(last)) => {
-                last.push(' ');
-                last.push_str(&redact(bare, LONGEST_MESSAGE));
+            (None, Some(previous)) => {
+                previous.push(' ');
+                previous.push_str(&redact(bare, LONGEST_MESSAGE));
             }
             (finding, _) => lines.push(redact(strip_rpc(finding.unwrap_or(bare)), LONGEST_MESSAGE)),
         }

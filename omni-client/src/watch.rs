@@ -269,20 +269,23 @@ impl Watcher {
     }
 
     async fn list(&mut self) -> Result<BTreeMap<String, Resource>, Error> {
-        let found = match &self.options.id {
-            Some(id) => self
-                .client
+        let found = if let Some(id) = &self.options.id {
+            self.client
                 .find(&self.kind, id)
                 .await?
                 .into_iter()
-                .collect(),
-            None => {
-                let options = ListOptions {
-                    selectors: self.options.selectors.clone(),
-                    ..ListOptions::default()
-                };
-                self.client.list(&self.kind, &options).await?
-            }
+                .collect()
+        } else {
+            let selectors = self.options.selectors.clone();
+            self.client
+                .list(
+                    &self.kind,
+                    &ListOptions {
+                        selectors,
+                        ..ListOptions::default()
+                    },
+                )
+                .await?
         };
         Ok(found
             .into_iter()

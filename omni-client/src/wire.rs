@@ -164,6 +164,8 @@ impl Status {
     }
 }
 
+// The names are the API's.
+#[allow(clippy::struct_field_names)]
 #[derive(Serialize)]
 pub(crate) struct KubeconfigRequest<'a> {
     pub(crate) service_account: bool,

@@ -19,6 +19,8 @@ pub enum Fact {
     VmCreated { provider: String, node: String, vmid: u32, request: String },
     /// The create lock went.
     VmUnlocked { provider: String, vmid: u32, request: String },
+    /// The provider asked for the start of a VM: the end of its cold window.
+    ProviderStarts { provider: String, vmid: u32, request: String },
     /// A VM was started; the mappings of the devices it got, and whether anyone but the provider asked for it.
     VmStarted { provider: String, vmid: u32, request: String, devices: Vec<String>, by_provider: bool },
     /// A start failed.

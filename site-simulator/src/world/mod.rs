@@ -193,8 +193,28 @@ impl State {
             wall_zero,
             advanced_to: now,
         };
+        state.accept_credentials();
+        state.set_wall_zero(wall_zero);
         omni::seed(&mut state, now);
         state
+    }
+
+    fn accept_credentials(&mut self) {
+        for cluster in self.proxmox.values_mut() {
+            cluster.accept_token(keys::PROXMOX_TOKEN, proxmox::Role::Operator);
+            cluster.accept_token(keys::PROXMOX_READONLY_TOKEN, proxmox::Role::Reader);
+        }
+        self.gateway.accept_key(keys::UNIFI_KEY, "admin");
+        self.gateway.accept_key(keys::UNIFI_READONLY_KEY, "readonly");
+    }
+
+    fn set_wall_zero(&mut self, wall_zero: SystemTime) {
+        self.wall_zero = wall_zero;
+        let unix = wall_zero.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        for cluster in self.proxmox.values_mut() {
+            cluster.set_epoch(unix);
+        }
+        self.gateway.set_epoch(unix);
     }
 
     /// When something happens next.

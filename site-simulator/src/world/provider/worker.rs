@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{ClassData, Job, Part, Progress, Provider, Task, publish, storage};
+use crate::log::Fact;
 use crate::world::omni::kinds;
 use crate::world::proxmox::CreateVm;
 use crate::world::{Due, State, draws};
@@ -312,6 +313,9 @@ fn start(state: &mut State, now: Duration, provider: &str, request: &str) {
     let started = state.proxmox.get_mut(provider).map(|cluster| cluster.start_vm(now, vmid, takes, true));
     match started {
         Some(Ok(task)) => {
+            let fact =
+                Fact::ProviderStarts { provider: provider.to_owned(), vmid, request: request.to_owned() };
+            state.log.note(now, fact);
             set(state, provider, request, |job| {
                 job.progress = Progress::Starting;
                 job.start_task = task;

@@ -19,7 +19,13 @@ use crate::yaml::{self, Node};
 const TYPE: &str = "MachineClasses.omni.sidero.dev";
 
 /// Keys of `spec.autoprovision`, which have no effect inside `providerdata`.
-const PROVISION_KEYS: &[&str] = &["provider_id", "kernel_args", "meta_values", "provider_data", "grpc_tunnel"];
+const PROVISION_KEYS: &[&str] = &[
+    "provider_id",
+    "kernel_args",
+    "meta_values",
+    "provider_data",
+    "grpc_tunnel",
+];
 
 /// Loads every machine class of a YAML file.
 pub fn load_machine_classes(path: &Path) -> Result<Vec<MachineClass>, Vec<Diagnostic>> {
@@ -27,33 +33,66 @@ pub fn load_machine_classes(path: &Path) -> Result<Vec<MachineClass>, Vec<Diagno
 }
 
 /// Loads every machine class of a YAML file, with what is odd but no error.
-pub fn load_with_warnings(path: &Path) -> Result<(Vec<MachineClass>, Vec<Diagnostic>), Vec<Diagnostic>> {
+pub fn load_with_warnings(
+    path: &Path,
+) -> Result<(Vec<MachineClass>, Vec<Diagnostic>), Vec<Diagnostic>> {
     parse(&yaml::read(path, path)?, path)
 }
 
-fn parse(documents: &[Node], file: &Path) -> Result<(Vec<MachineClass>, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut findings = Findings { file, errors: Vec::new(), warnings: Vec::new() };
+fn parse(
+    documents: &[Node],
+    file: &Path,
+) -> Result<(Vec<MachineClass>, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut findings = Findings {
+        file,
+        errors: Vec::new(),
+        warnings: Vec::new(),
+    };
     let mut classes: Vec<MachineClass> = Vec::new();
-    let documents: Vec<_> = documents.iter().filter(|document| !document.is_null()).collect();
+    let documents: Vec<_> = documents
+        .iter()
+        .filter(|document| !document.is_null())
+        .collect();
     if documents.is_empty() {
-        let origin = Origin { file: file.to_owned(), ..Origin::default() };
-        return Err(vec![Diagnostic::error("no machine class in this file").at(origin)]);
+        let origin = Origin {
+            file: file.to_owned(),
+            ..Origin::default()
+        };
+        return Err(vec![
+            Diagnostic::error("no machine class in this file").at(origin),
+        ]);
     }
     for document in documents {
-        let Some(class) = machine_class(document, &mut findings) else { continue };
+        let Some(class) = machine_class(document, &mut findings) else {
+            continue;
+        };
         if let Some(first) = classes.iter().find(|other| other.id == class.id) {
-            let message = format!("machine class `{}` is given twice, first on line {}", class.id, first.origin.line);
-            findings.errors.push(Diagnostic::error(message).at(class.origin.clone()));
+            let message = format!(
+                "machine class `{}` is given twice, first on line {}",
+                class.id, first.origin.line
+            );
+            findings
+                .errors
+                .push(Diagnostic::error(message).at(class.origin.clone()));
         }
         classes.push(class);
     }
-    if findings.errors.is_empty() { Ok((classes, findings.warnings)) } else { Err(findings.errors) }
+    if findings.errors.is_empty() {
+        Ok((classes, findings.warnings))
+    } else {
+        Err(findings.errors)
+    }
 }
 
 fn machine_class(document: &Node, findings: &mut Findings) -> Option<MachineClass> {
     let (metadata_node, spec_node) = shape(document, findings)?;
     let metadata = metadata(metadata_node, findings)?;
-    let mut fields = Fields::of(spec_node, "spec", &["match_labels", "auto_provision"], findings);
+    let mut fields = Fields::of(
+        spec_node,
+        "spec",
+        &["match_labels", "auto_provision"],
+        findings,
+    );
     let mut spec = Map::new();
     let labels = fields.strings("match_labels", findings);
     insert_list(&mut spec, "match_labels", labels);
@@ -63,11 +102,16 @@ fn machine_class(document: &Node, findings: &mut Findings) -> Option<MachineClas
         spec.insert("auto_provision".to_owned(), Value::Object(provision));
         provider_data = data;
     }
-    let provider = spec.get("auto_provision").and_then(|provision| provision.get("provider_id"));
+    let provider = spec
+        .get("auto_provision")
+        .and_then(|provision| provision.get("provider_id"));
     Some(MachineClass {
         id: metadata.id.clone(),
         provider: provider.and_then(Value::as_str).map(str::to_owned),
-        resource: Resource { metadata, spec: Value::Object(spec) },
+        resource: Resource {
+            metadata,
+            spec: Value::Object(spec),
+        },
         provider_data,
         origin: findings.origin(document),
     })
@@ -77,21 +121,33 @@ fn machine_class(document: &Node, findings: &mut Findings) -> Option<MachineClas
 fn shape<'n>(document: &'n Node, findings: &mut Findings) -> Option<(&'n Node, &'n Node)> {
     let hint = "a resource is `metadata:` and `spec:`, each with its fields below it";
     let Some(pairs) = document.as_mapping() else {
-        findings.error(document, format!("{} found where a resource is expected", document.kind()), hint);
+        findings.error(
+            document,
+            format!("{} found where a resource is expected", document.kind()),
+            hint,
+        );
         return None;
     };
     let before = findings.errors.len();
     for (key, _) in pairs {
         let name = key.as_str().unwrap_or("null");
         if !matches!(name, "metadata" | "spec") {
-            findings.error(key, format!("unknown key `{name}` beside metadata and spec"), hint);
+            findings.error(
+                key,
+                format!("unknown key `{name}` beside metadata and spec"),
+                hint,
+            );
         }
     }
     for half in ["metadata", "spec"] {
         match document.get(half) {
             None => findings.error(document, format!("{half} is missing"), hint),
             Some(node) if node.as_mapping().is_none() => {
-                findings.error(node, format!("{half} must be a mapping, not {}", node.kind()), hint);
+                findings.error(
+                    node,
+                    format!("{half} must be a mapping, not {}", node.kind()),
+                    hint,
+                );
             }
             Some(_) => {}
         }
@@ -102,14 +158,26 @@ fn shape<'n>(document: &'n Node, findings: &mut Findings) -> Option<(&'n Node, &
 
 fn metadata(node: &Node, findings: &mut Findings) -> Option<Metadata> {
     let known = [
-        "namespace", "type", "id", "version", "owner", "phase", "created", "updated", "labels", "annotations",
+        "namespace",
+        "type",
+        "id",
+        "version",
+        "owner",
+        "phase",
+        "created",
+        "updated",
+        "labels",
+        "annotations",
         "finalizers",
     ];
     let mut fields = Fields::of(node, "metadata", &known, findings);
     let kind = fields.string("type", findings);
     let id = fields.string("id", findings);
     let namespace = fields.string("namespace", findings);
-    let (labels, annotations) = (fields.map("labels", findings), fields.map("annotations", findings));
+    let (labels, annotations) = (
+        fields.map("labels", findings),
+        fields.map("annotations", findings),
+    );
     if kind != TYPE {
         let at = node.get("type").unwrap_or(node);
         let message = match kind.as_str() {
@@ -120,15 +188,30 @@ fn metadata(node: &Node, findings: &mut Findings) -> Option<Metadata> {
         return None;
     }
     if id.is_empty() {
-        findings.error(node, "metadata.id is missing".to_owned(), "the id is what machine sets name");
+        findings.error(
+            node,
+            "metadata.id is missing".to_owned(),
+            "the id is what machine sets name",
+        );
         return None;
     }
     if !matches!(namespace.as_str(), "" | "default") {
         let at = node.get("namespace").unwrap_or(node);
-        findings.error(at, format!("machine classes are not in namespace `{namespace}`"), "write `namespace: default`");
+        findings.error(
+            at,
+            format!("machine classes are not in namespace `{namespace}`"),
+            "write `namespace: default`",
+        );
     }
     let namespace = "default".to_owned();
-    Some(Metadata { namespace, kind, id, labels, annotations, ..Metadata::default() })
+    Some(Metadata {
+        namespace,
+        kind,
+        id,
+        labels,
+        annotations,
+        ..Metadata::default()
+    })
 }
 
 /// `auto_provision` as the API takes it, zero values left out, and the provider data parsed.
@@ -138,21 +221,33 @@ fn auto_provision(node: &Node, findings: &mut Findings) -> (Map<String, Value>, 
     let provider = fields.string("provider_id", findings);
     if provider.is_empty() {
         let hint = "it names the infra provider that makes the machines";
-        findings.error(node, "providerid is missing in spec.autoprovision".to_owned(), hint);
+        findings.error(
+            node,
+            "providerid is missing in spec.autoprovision".to_owned(),
+            hint,
+        );
     } else {
         provision.insert("provider_id".to_owned(), provider.into());
     }
     let args = fields.strings("kernel_args", findings);
     insert_list(&mut provision, "kernel_args", args);
-    let values = fields.take("meta_values").map(|node| meta_values(node, findings)).unwrap_or_default();
+    let values = fields
+        .take("meta_values")
+        .map(|node| meta_values(node, findings))
+        .unwrap_or_default();
     if !values.is_empty() {
         provision.insert("meta_values".to_owned(), Value::Array(values));
     }
-    let (text, data) = fields.take("provider_data").map(|node| provider_data(node, findings)).unwrap_or_default();
+    let (text, data) = fields
+        .take("provider_data")
+        .map(|node| provider_data(node, findings))
+        .unwrap_or_default();
     if !text.is_empty() {
         provision.insert("provider_data".to_owned(), text.into());
     }
-    let tunnel = fields.take("grpc_tunnel").map_or(0, |node| grpc_tunnel(node, findings));
+    let tunnel = fields
+        .take("grpc_tunnel")
+        .map_or(0, |node| grpc_tunnel(node, findings));
     if tunnel > 0 {
         provision.insert("grpc_tunnel".to_owned(), tunnel.into());
     }
@@ -167,7 +262,11 @@ fn insert_list(object: &mut Map<String, Value>, key: &str, list: Vec<String>) {
 
 fn meta_values(node: &Node, findings: &mut Findings) -> Vec<Value> {
     let Some(items) = node.as_sequence() else {
-        findings.error(node, format!("metavalues must be a list, not {}", node.kind()), "a list of `key:` and `value:`");
+        findings.error(
+            node,
+            format!("metavalues must be a list, not {}", node.kind()),
+            "a list of `key:` and `value:`",
+        );
         return Vec::new();
     };
     let one = |item: &Node| {
@@ -177,7 +276,11 @@ fn meta_values(node: &Node, findings: &mut Findings) -> Vec<Value> {
             match node.as_i64().and_then(|key| u8::try_from(key).ok()) {
                 Some(0) => {}
                 Some(key) => drop(object.insert("key".to_owned(), key.into())),
-                None => findings.error(node, "a META key is a number from 0 to 255".to_owned(), "for example 0x0a"),
+                None => findings.error(
+                    node,
+                    "a META key is a number from 0 to 255".to_owned(),
+                    "for example 0x0a",
+                ),
             }
         }
         let value = fields.string("value", findings);
@@ -207,7 +310,11 @@ fn grpc_tunnel(node: &Node, findings: &mut Findings) -> u8 {
 fn provider_data(node: &Node, findings: &mut Findings) -> (String, Value) {
     let Some(text) = node.as_str() else {
         let message = format!("providerdata must be a text, not {}", node.kind());
-        findings.error(node, message, "write `providerdata: |` and indent the keys below it");
+        findings.error(
+            node,
+            message,
+            "write `providerdata: |` and indent the keys below it",
+        );
         return (String::new(), Value::Null);
     };
     let documents = match yaml::parse(text) {
@@ -226,7 +333,11 @@ fn provider_data(node: &Node, findings: &mut Findings) -> (String, Value) {
     };
     match data.as_mapping() {
         Some(pairs) => misplaced(pairs, node, findings),
-        None => findings.error(node, format!("providerdata is {}, not keys and values", data.kind()), "one `key: value` a line"),
+        None => findings.error(
+            node,
+            format!("providerdata is {}, not keys and values", data.kind()),
+            "one `key: value` a line",
+        ),
     }
     (text.to_owned(), data.to_json())
 }
@@ -236,7 +347,10 @@ fn misplaced(pairs: &[(Node, Node)], block: &Node, findings: &mut Findings) {
     for (key, _) in pairs {
         let name = key.as_str().unwrap_or_default();
         let joined = fields::joined(name);
-        let home = if PROVISION_KEYS.iter().any(|key| fields::joined(key) == joined) {
+        let home = if PROVISION_KEYS
+            .iter()
+            .any(|key| fields::joined(key) == joined)
+        {
             "spec.autoprovision"
         } else if joined == "matchlabels" {
             "spec"
@@ -256,8 +370,12 @@ mod tests {
     use super::*;
 
     fn load(text: &str) -> Result<(Vec<MachineClass>, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let documents = yaml::parse(text)
-            .map_err(|problems| problems.into_iter().map(|problem| problem.in_file(Path::new("c.yaml"))).collect::<Vec<_>>())?;
+        let documents = yaml::parse(text).map_err(|problems| {
+            problems
+                .into_iter()
+                .map(|problem| problem.in_file(Path::new("c.yaml")))
+                .collect::<Vec<_>>()
+        })?;
         parse(&documents, Path::new("c.yaml"))
     }
 
@@ -267,13 +385,20 @@ mod tests {
 
     #[test]
     fn both_spellings_give_the_same_class() {
-        let joined = class("  matchlabels: []\n  autoprovision:\n    providerid: p\n    kernelargs: [x=1]\n    metavalues: [{key: 0x0a, value: v}]\n    grpctunnel: 1\n    providerdata: |\n      cores: 2\n      list: [1, a]\n");
-        let snake = class("  match_labels: []\n  auto_provision:\n    provider_id: p\n    kernel_args: [x=1]\n    meta_values: [{key: 10, value: v}]\n    grpc_tunnel: ENABLED\n    provider_data: |\n      cores: 2\n      list: [1, a]\n");
+        let joined = class(
+            "  matchlabels: []\n  autoprovision:\n    providerid: p\n    kernelargs: [x=1]\n    metavalues: [{key: 0x0a, value: v}]\n    grpctunnel: 1\n    providerdata: |\n      cores: 2\n      list: [1, a]\n",
+        );
+        let snake = class(
+            "  match_labels: []\n  auto_provision:\n    provider_id: p\n    kernel_args: [x=1]\n    meta_values: [{key: 10, value: v}]\n    grpc_tunnel: ENABLED\n    provider_data: |\n      cores: 2\n      list: [1, a]\n",
+        );
         let (classes, warnings) = load(&joined).unwrap();
         assert_eq!(classes[0].resource, load(&snake).unwrap().0[0].resource);
         assert_eq!(warnings, []);
         assert_eq!(classes[0].provider.as_deref(), Some("p"));
-        assert_eq!(classes[0].provider_data, json!({"cores": 2, "list": [1, "a"]}));
+        assert_eq!(
+            classes[0].provider_data,
+            json!({"cores": 2, "list": [1, "a"]})
+        );
         assert_eq!(
             classes[0].resource.spec,
             json!({"auto_provision": {
@@ -288,31 +413,74 @@ mod tests {
         for (text, expected) in [
             ("metadata: {}\n", "c.yaml:1:1: spec is missing"),
             ("spec: {}\n", "c.yaml:1:1: metadata is missing"),
-            ("metadata: {}\nspec: {}\nstatus: {}\n", "c.yaml:3:1: unknown key `status` beside metadata and spec"),
-            ("metadata: []\nspec: {}\n", "c.yaml:1:11: metadata must be a mapping, not a sequence"),
+            (
+                "metadata: {}\nspec: {}\nstatus: {}\n",
+                "c.yaml:3:1: unknown key `status` beside metadata and spec",
+            ),
+            (
+                "metadata: []\nspec: {}\n",
+                "c.yaml:1:11: metadata must be a mapping, not a sequence",
+            ),
             ("# nothing\n", "c.yaml: no machine class in this file"),
-            ("metadata: {type: Clusters.omni.sidero.dev, id: a}\nspec: {}\n", "c.yaml:1:18: `Clusters.omni.sidero.dev` is no machine class"),
-            (&class("  autoprovison: {}\n"), "c.yaml:6:3: unknown key `autoprovison` in spec"),
-            (&class("  autoprovision:\n    providerid: p\n    providerdata: {cores: 2}\n"), "c.yaml:8:19: providerdata must be a text, not a mapping"),
-            (&class("  autoprovision:\n    providerid: p\n    providerdata: |\n      cores: 2\n      cores: 3\n"), "c.yaml:10:7: providerdata: key `cores` is given twice, first on line 1"),
-            (&class("  autoprovision: {kernelargs: []}\n"), "c.yaml:6:18: providerid is missing in spec.autoprovision"),
-            (&class("  autoprovision: {providerid: a, provider_id: b}\n"), "c.yaml:6:34: `provider_id` is given twice, in two spellings"),
+            (
+                "metadata: {type: Clusters.omni.sidero.dev, id: a}\nspec: {}\n",
+                "c.yaml:1:18: `Clusters.omni.sidero.dev` is no machine class",
+            ),
+            (
+                &class("  autoprovison: {}\n"),
+                "c.yaml:6:3: unknown key `autoprovison` in spec",
+            ),
+            (
+                &class("  autoprovision:\n    providerid: p\n    providerdata: {cores: 2}\n"),
+                "c.yaml:8:19: providerdata must be a text, not a mapping",
+            ),
+            (
+                &class(
+                    "  autoprovision:\n    providerid: p\n    providerdata: |\n      cores: 2\n      cores: 3\n",
+                ),
+                "c.yaml:10:7: providerdata: key `cores` is given twice, first on line 1",
+            ),
+            (
+                &class("  autoprovision: {kernelargs: []}\n"),
+                "c.yaml:6:18: providerid is missing in spec.autoprovision",
+            ),
+            (
+                &class("  autoprovision: {providerid: a, provider_id: b}\n"),
+                "c.yaml:6:34: `provider_id` is given twice, in two spellings",
+            ),
         ] {
             let errors = load(text).unwrap_err();
             let first = &errors[0];
-            assert_eq!(format!("{}: {}", first.origin.as_ref().unwrap(), first.message), expected, "{text}");
+            assert_eq!(
+                format!("{}: {}", first.origin.as_ref().unwrap(), first.message),
+                expected,
+                "{text}"
+            );
         }
-        let hint = load(&class("  autoprovison: {}\n")).unwrap_err()[0].hint.clone();
+        let hint = load(&class("  autoprovison: {}\n")).unwrap_err()[0]
+            .hint
+            .clone();
         assert_eq!(hint.as_deref(), Some("did you mean `autoprovision`?"));
     }
 
     #[test]
     fn keys_of_the_class_inside_the_data_are_pointed_out() {
-        let text = class("  autoprovision:\n    providerid: p\n    providerdata: |\n      cores: 2\n      grpctunnel: 0\n");
+        let text = class(
+            "  autoprovision:\n    providerid: p\n    providerdata: |\n      cores: 2\n      grpctunnel: 0\n",
+        );
         let (classes, warnings) = load(&text).unwrap();
-        assert_eq!(classes[0].provider_data, json!({"cores": 2, "grpctunnel": 0}));
+        assert_eq!(
+            classes[0].provider_data,
+            json!({"cores": 2, "grpctunnel": 0})
+        );
         assert_eq!(warnings.len(), 1);
-        assert_eq!(warnings[0].message, "`grpctunnel` inside providerdata has no effect");
-        assert_eq!(warnings[0].origin.as_ref().unwrap().to_string(), "c.yaml:10:7");
+        assert_eq!(
+            warnings[0].message,
+            "`grpctunnel` inside providerdata has no effect"
+        );
+        assert_eq!(
+            warnings[0].origin.as_ref().unwrap().to_string(),
+            "c.yaml:10:7"
+        );
     }
 }

@@ -1,5 +1,8 @@
 //! Templates against what the real omnictl does with them.
 
+// A test says what it expects by failing, and prints how much it saw.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +17,10 @@ const CREATED: &str = "CREATED";
 
 fn golden() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/golden");
-    let mut cases: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut cases: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     cases.sort();
     cases
 }
@@ -29,22 +35,25 @@ fn inputs() -> Option<PathBuf> {
 }
 
 fn number(case: &Path) -> u32 {
-    case.file_name().unwrap().to_str().unwrap()[..2].parse().unwrap()
+    case.file_name().unwrap().to_str().unwrap()[..2]
+        .parse()
+        .unwrap()
 }
 
 fn without_times(text: &str) -> String {
-    let mut normal = String::new();
-    for line in text.lines() {
-        match line.strip_prefix("  created: ").map(|_| "created").or(line.strip_prefix("  updated: ").map(|_| "updated")) {
-            Some(key) => normal.push_str(&format!("  {key}: {CREATED}\n")),
-            None => normal.push_str(&format!("{line}\n")),
-        }
-    }
-    normal
+    let normal = |line: &str| match ["  created: ", "  updated: "]
+        .into_iter()
+        .find(|key| line.starts_with(key))
+    {
+        Some(key) => [key, CREATED, "\n"].concat(),
+        None => [line, "\n"].concat(),
+    };
+    text.lines().map(normal).collect()
 }
 
 fn rendered(path: &Path) -> String {
-    let template = template::load(path).unwrap_or_else(|errors| panic!("{}: {errors:#?}", path.display()));
+    let template =
+        template::load(path).unwrap_or_else(|errors| panic!("{}: {errors:#?}", path.display()));
     assert_eq!(template.validate(), [], "{}", path.display());
     template::render(&template.translate().unwrap(), CREATED)
 }
@@ -56,7 +65,10 @@ fn same_lines(ours: &str, theirs: &str, what: &str) {
     let at = ours.lines().zip(theirs.lines()).position(|(a, b)| a != b);
     let at = at.unwrap_or_else(|| ours.lines().count().min(theirs.lines().count()));
     let (a, b) = (ours.lines().nth(at), theirs.lines().nth(at));
-    panic!("{what}: line {} differs\n  ours: {a:?}\ntheirs: {b:?}", at + 1);
+    panic!(
+        "{what}: line {} differs\n  ours: {a:?}\ntheirs: {b:?}",
+        at + 1
+    );
 }
 
 #[test]
@@ -64,7 +76,11 @@ fn goldens_render_to_the_same_bytes() {
     let mut count = 0;
     for case in golden().iter().filter(|case| number(case) <= 5) {
         let theirs = fs::read_to_string(case.join("stdout")).unwrap();
-        same_lines(&rendered(&case.join("input/t.yaml")), &without_times(&theirs), &case.display().to_string());
+        same_lines(
+            &rendered(&case.join("input/t.yaml")),
+            &without_times(&theirs),
+            &case.display().to_string(),
+        );
         count += 1;
     }
     assert_eq!(count, 5);
@@ -73,22 +89,40 @@ fn goldens_render_to_the_same_bytes() {
 #[test]
 fn goldens_get_the_same_verdict_in_the_same_words() {
     let mut count = 0;
-    for case in golden().iter().filter(|case| (6..=21).contains(&number(case))) {
+    for case in golden()
+        .iter()
+        .filter(|case| (6..=21).contains(&number(case)))
+    {
         // The path as the recorded command has it; everything else is read from the case.
         let input = case.join("input/t.yaml");
         let (path, options) = match fs::read_to_string(&input) {
-            Ok(text) => (input, LoadOptions { text: Some(text), ..LoadOptions::default() }),
+            Ok(text) => (
+                input,
+                LoadOptions {
+                    text: Some(text),
+                    ..LoadOptions::default()
+                },
+            ),
             Err(_) => (PathBuf::from("t.yaml"), LoadOptions::default()),
         };
         let report = template::omnictl_report(&path, &options);
         let exit = u32::from(report.is_some());
         let ours = report.map_or(String::new(), |report| format!("Error: {report}\n"));
         let theirs = fs::read_to_string(case.join("stderr")).unwrap();
-        assert_eq!(exit.to_string(), fs::read_to_string(case.join("exit")).unwrap().trim(), "{}", case.display());
+        assert_eq!(
+            exit.to_string(),
+            fs::read_to_string(case.join("exit")).unwrap().trim(),
+            "{}",
+            case.display()
+        );
         // Only the wording of syntax errors is the parser's own.
         let known = theirs.find("go-yaml load error").unwrap_or(theirs.len());
         assert_eq!(ours.get(..known), theirs.get(..known), "{}", case.display());
-        assert!(known < theirs.len() || ours.len() == theirs.len(), "{}", case.display());
+        assert!(
+            known < theirs.len() || ours.len() == theirs.len(),
+            "{}",
+            case.display()
+        );
         count += 1;
     }
     assert_eq!(count, 16);
@@ -101,9 +135,15 @@ fn real_templates_render_to_the_same_bytes() {
     for entry in fs::read_dir(inputs.join("expected-renders")).unwrap() {
         let expected = entry.unwrap();
         let name = expected.file_name().into_string().unwrap();
-        let Some(name) = name.strip_suffix(".render.yaml") else { continue };
+        let Some(name) = name.strip_suffix(".render.yaml") else {
+            continue;
+        };
         let theirs = fs::read_to_string(expected.path()).unwrap();
-        same_lines(&rendered(&inputs.join(name.replace("__", "/"))), &without_times(&theirs), name);
+        same_lines(
+            &rendered(&inputs.join(name.replace("__", "/"))),
+            &without_times(&theirs),
+            name,
+        );
         count += 1;
     }
     println!("{count} renders of real templates are byte-equal");
@@ -113,17 +153,25 @@ fn real_templates_render_to_the_same_bytes() {
 #[test]
 fn real_templates_get_the_same_verdict() {
     let Some(inputs) = inputs() else { return };
-    let expected: Value = serde_json::from_slice(&fs::read(inputs.join("EXPECTED-validate.json")).unwrap()).unwrap();
+    let expected: Value =
+        serde_json::from_slice(&fs::read(inputs.join("EXPECTED-validate.json")).unwrap()).unwrap();
     let expected = expected.as_array().unwrap();
     for case in expected {
         let file = case["file"].as_str().unwrap();
         let report = template::omnictl_report(&inputs.join(file), &LoadOptions::default());
-        assert_eq!(u64::from(report.is_some()), case["rc"].as_u64().unwrap(), "{file}: {report:?}");
+        assert_eq!(
+            u64::from(report.is_some()),
+            case["rc"].as_u64().unwrap(),
+            "{file}: {report:?}"
+        );
         if let Some(report) = report {
             // The recorded messages are cut after some hundred characters.
             let message = case["msg"].as_str().unwrap();
             let known: String = message.chars().take(380).collect();
-            assert!(format!("Error: {report}").starts_with(&known), "{file}: {report}\n{message}");
+            assert!(
+                format!("Error: {report}").starts_with(&known),
+                "{file}: {report}\n{message}"
+            );
         }
     }
     println!("{} verdicts on real templates are equal", expected.len());
@@ -133,51 +181,106 @@ fn real_templates_get_the_same_verdict() {
 fn the_homelab_is_fourteen_resources() {
     let Some(inputs) = inputs() else { return };
     let directory = inputs.join("k8s-homelab/iac/omni");
-    let template = template::load(&directory.join("cluster-template/cluster-template.yaml")).unwrap();
+    let template =
+        template::load(&directory.join("cluster-template/cluster-template.yaml")).unwrap();
     let resources = template.translate().unwrap();
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for resource in &resources {
-        *kinds.entry(resource.metadata.kind.split('.').next().unwrap()).or_default() += 1;
+        *kinds
+            .entry(resource.metadata.kind.split('.').next().unwrap())
+            .or_default() += 1;
     }
-    let expected = [("Clusters", 1), ("ConfigPatches", 7), ("ExtensionsConfigurations", 3), ("MachineSets", 3)];
+    let expected = [
+        ("Clusters", 1),
+        ("ConfigPatches", 7),
+        ("ExtensionsConfigurations", 3),
+        ("MachineSets", 3),
+    ];
     assert_eq!(kinds, BTreeMap::from(expected));
-    assert!(resources.iter().any(|resource| resource.metadata.id == "401-labber-gpu-workers-./patches/intel-gpu-worker.yaml"));
-    assert_eq!((template.cluster_name(), template.talos_version(), template.kubernetes_version()), ("labber", "1.12.2", "1.35.0"));
+    assert!(
+        resources.iter().any(|resource| resource.metadata.id
+            == "401-labber-gpu-workers-./patches/intel-gpu-worker.yaml")
+    );
+    assert_eq!(
+        (
+            template.cluster_name(),
+            template.talos_version(),
+            template.kubernetes_version()
+        ),
+        ("labber", "1.12.2", "1.35.0")
+    );
     let sets = template.machine_sets();
     let names: Vec<_> = sets.iter().map(|set| set.name.as_str()).collect();
     assert_eq!(names, ["control-planes", "workers", "gpu-workers"]);
-    assert_eq!(sets[2].class, Some(("proxmox-intel-gpu-worker".to_owned(), MachineCount::Fixed(1))));
+    assert_eq!(
+        sets[2].class,
+        Some((
+            "proxmox-intel-gpu-worker".to_owned(),
+            MachineCount::Fixed(1)
+        ))
+    );
     let patches = template.patches_for("gpu-workers");
     let names: Vec<_> = patches.iter().map(|patch| patch.name.as_str()).collect();
-    assert_eq!(names, ["disable-default-cni", "gpu-worker-labels", "./patches/intel-gpu-worker.yaml", "longhorn-storage"]);
-    assert_eq!(patches[2].documents[0]["machine"]["kernel"]["modules"][0]["name"], "xe");
-    assert!(template.extensions_for("labber-gpu-workers").unwrap().contains(&"siderolabs/xe".to_owned()));
+    assert_eq!(
+        names,
+        [
+            "disable-default-cni",
+            "gpu-worker-labels",
+            "./patches/intel-gpu-worker.yaml",
+            "longhorn-storage"
+        ]
+    );
+    assert_eq!(
+        patches[2].documents[0]["machine"]["kernel"]["modules"][0]["name"],
+        "xe"
+    );
+    assert!(
+        template
+            .extensions_for("labber-gpu-workers")
+            .unwrap()
+            .contains(&"siderolabs/xe".to_owned())
+    );
     assert!(!template.ships_manifests());
 }
 
 #[test]
 fn real_machine_classes_load_and_keep_every_key() {
     let Some(inputs) = inputs() else { return };
-    let (mut files, mut classes, mut warned) = (0, 0, 0);
+    let (mut files, mut count, mut warned) = (0, 0, 0);
     for file in yaml_files(&inputs) {
         let text = fs::read_to_string(&file).unwrap_or_default();
-        if !text.lines().any(|line| line.trim() == "type: MachineClasses.omni.sidero.dev") || text.contains("\n  type: Clusters.") {
+        if !text
+            .lines()
+            .any(|line| line.trim() == "type: MachineClasses.omni.sidero.dev")
+            || text.contains("\n  type: Clusters.")
+        {
             continue;
         }
-        let (loaded, warnings) =
-            machine_class::load_with_warnings(&file).unwrap_or_else(|errors| panic!("{}: {errors:#?}", file.display()));
+        let (loaded, warnings) = machine_class::load_with_warnings(&file)
+            .unwrap_or_else(|errors| panic!("{}: {errors:#?}", file.display()));
         files += 1;
-        classes += loaded.len();
+        count += loaded.len();
         warned += usize::from(!warnings.is_empty());
         for class in loaded {
-            let data = class.resource.spec["auto_provision"]["provider_data"].as_str().unwrap_or_default();
-            for key in data.lines().filter(|line| !line.starts_with([' ', '#', '-'])).filter_map(|line| line.split_once(':')) {
-                assert!(class.provider_data.get(key.0).is_some(), "{}: {}", file.display(), key.0);
+            let data = class.resource.spec["auto_provision"]["provider_data"]
+                .as_str()
+                .unwrap_or_default();
+            for key in data
+                .lines()
+                .filter(|line| !line.starts_with([' ', '#', '-']))
+                .filter_map(|line| line.split_once(':'))
+            {
+                assert!(
+                    class.provider_data.get(key.0).is_some(),
+                    "{}: {}",
+                    file.display(),
+                    key.0
+                );
             }
         }
     }
-    println!("{classes} machine classes of {files} real files loaded, {warned} files with warnings");
-    assert!(classes > 0 && warned > 0);
+    println!("{count} machine classes of {files} real files loaded, {warned} files with warnings");
+    assert!(count > 0 && warned > 0);
 }
 
 fn yaml_files(directory: &Path) -> Vec<PathBuf> {
@@ -186,14 +289,18 @@ fn yaml_files(directory: &Path) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files.extend(yaml_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
             files.push(path);
         }
     }
     files
 }
 
-const SMALL: &str = "kind: Cluster\nname: c\nkubernetes: {version: v1.36.2}\ntalos: {version: v1.13.7}\n";
+const SMALL: &str =
+    "kind: Cluster\nname: c\nkubernetes: {version: v1.36.2}\ntalos: {version: v1.13.7}\n";
 
 fn in_directory(files: &[(&str, &str)], template: &str) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
@@ -208,22 +315,38 @@ fn in_directory(files: &[(&str, &str)], template: &str) -> (tempfile::TempDir, P
 
 #[test]
 fn files_are_read_only_inside_the_allowed_directory() {
-    let patch = "machine: {}\n";
+    let harmless = "machine: {}\n";
     let check = |file: &str, allowed: Option<&str>, expected: Result<(), &str>| {
         let text = format!("{SMALL}patches: [{{file: '{file}'}}]\n---\nkind: ControlPlane\n");
-        let (directory, path) = in_directory(&[("outside.yaml", patch), ("site/inside.yaml", patch)], &text);
-        std::os::unix::fs::symlink("../outside.yaml", directory.path().join("site/link.yaml")).unwrap();
-        std::os::unix::fs::symlink("inside.yaml", directory.path().join("site/good-link.yaml")).unwrap();
-        let options = LoadOptions { allowed_dir: allowed.map(PathBuf::from), ..LoadOptions::default() };
+        let (directory, path) = in_directory(
+            &[("outside.yaml", harmless), ("site/inside.yaml", harmless)],
+            &text,
+        );
+        std::os::unix::fs::symlink("../outside.yaml", directory.path().join("site/link.yaml"))
+            .unwrap();
+        std::os::unix::fs::symlink("inside.yaml", directory.path().join("site/good-link.yaml"))
+            .unwrap();
+        let options = LoadOptions {
+            allowed_dir: allowed.map(PathBuf::from),
+            ..LoadOptions::default()
+        };
         let findings = template::load_with(&path, &options).unwrap().validate();
         match expected {
             Ok(()) => assert_eq!(findings, [], "{file}"),
             Err(message) => {
                 assert_eq!(findings.len(), 1, "{file}: {findings:?}");
-                assert!(findings[0].message.ends_with(message), "{file}: {}", findings[0].message);
+                assert!(
+                    findings[0].message.ends_with(message),
+                    "{file}: {}",
+                    findings[0].message
+                );
                 let origin = findings[0].origin.as_ref().unwrap();
                 assert_eq!((origin.line, origin.column), (5, 18), "{file}");
-                let tried = directory.path().join(if file.contains("outside") { "outside.yaml" } else { "site" });
+                let tried = directory.path().join(if file.contains("outside") {
+                    "outside.yaml"
+                } else {
+                    "site"
+                });
                 let hint = findings[0].hint.as_deref().unwrap();
                 assert!(hint.contains(tried.to_str().unwrap()), "{file}: {hint}");
             }
@@ -232,10 +355,20 @@ fn files_are_read_only_inside_the_allowed_directory() {
     check("inside.yaml", None, Ok(()));
     check("./x/../inside.yaml", None, Ok(()));
     check("good-link.yaml", None, Ok(()));
-    check("../outside.yaml", None, Err("failed to access \"../outside.yaml\": openat ../outside.yaml: path escapes from parent"));
+    check(
+        "../outside.yaml",
+        None,
+        Err(
+            "failed to access \"../outside.yaml\": openat ../outside.yaml: path escapes from parent",
+        ),
+    );
     check("../outside.yaml", Some(".."), Ok(()));
     check("link.yaml", None, Err("path escapes from parent"));
-    check("absent.yaml", None, Err("failed to access \"absent.yaml\": openat absent.yaml: no such file or directory"));
+    check(
+        "absent.yaml",
+        None,
+        Err("failed to access \"absent.yaml\": openat absent.yaml: no such file or directory"),
+    );
     check(".", None, Err("is a directory"));
     check("/etc/passwd", None, Err("path escapes from parent"));
 }
@@ -243,11 +376,21 @@ fn files_are_read_only_inside_the_allowed_directory() {
 #[test]
 fn everything_wrong_is_told_at_once_with_its_place() {
     let text = "kind: Cluster\nname: c\ncolour: blue\nkubernetes: {version: v1.36.2}\ntalos:\n  verson: v1.13.7\n---\nkind: ControlPlane\nmachinesClass: {name: x, size: 3}\n---\nkind: Worker\n---\nname: x\n---\nkind: Workers\nmachineClass: {name: x, size: many}\nupdateStrategy: {type: Sideways}\nmachines: x\n---\n";
-    let options = LoadOptions { text: Some(text.to_owned()), ..LoadOptions::default() };
+    let options = LoadOptions {
+        text: Some(text.to_owned()),
+        ..LoadOptions::default()
+    };
     let errors = template::load_with(Path::new("t.yaml"), &options).unwrap_err();
     let shown: Vec<_> = errors
         .iter()
-        .map(|error| format!("{}: {} [{}]", error.origin.as_ref().unwrap(), error.message, error.hint.as_deref().unwrap_or_default()))
+        .map(|error| {
+            format!(
+                "{}: {} [{}]",
+                error.origin.as_ref().unwrap(),
+                error.message,
+                error.hint.as_deref().unwrap_or_default()
+            )
+        })
         .collect();
     let expected = [
         "t.yaml:3:1: field colour not found in type models.Cluster [known fields: ",
@@ -268,14 +411,23 @@ fn everything_wrong_is_told_at_once_with_its_place() {
 
 #[test]
 fn findings_in_patches_point_into_the_patch() {
-    let text = format!("{SMALL}patches:\n  - file: p.yaml\n  - name: i\n    inline:\n      machine:\n        install: {{disk: /dev/sda}}\n---\nkind: ControlPlane\n");
-    let (directory, path) = in_directory(&[("site/p.yaml", "machine:\n  sysctls: {}\n  token: x\n")], &text);
+    let text = format!(
+        "{SMALL}patches:\n  - file: p.yaml\n  - name: i\n    inline:\n      machine:\n        install: {{disk: /dev/sda}}\n---\nkind: ControlPlane\n"
+    );
+    let (directory, path) = in_directory(
+        &[("site/p.yaml", "machine:\n  sysctls: {}\n  token: x\n")],
+        &text,
+    );
     let findings = template::load(&path).unwrap().validate();
     let shown: Vec<_> = findings
         .iter()
         .map(|finding| {
             let origin = finding.origin.as_ref().unwrap().to_string();
-            format!("{}: {}", origin.replace(directory.path().to_str().unwrap(), ""), finding.message)
+            format!(
+                "{}: {}",
+                origin.replace(directory.path().to_str().unwrap(), ""),
+                finding.message
+            )
         })
         .collect();
     assert_eq!(
@@ -288,30 +440,48 @@ fn findings_in_patches_point_into_the_patch() {
 }
 
 fn load_text(text: &str) -> Result<Template, Vec<bootstrap_core::diagnostic::Diagnostic>> {
-    template::load_with(Path::new("t.yaml"), &LoadOptions { text: Some(text.to_owned()), ..LoadOptions::default() })
+    template::load_with(
+        Path::new("t.yaml"),
+        &LoadOptions {
+            text: Some(text.to_owned()),
+            ..LoadOptions::default()
+        },
+    )
 }
 
 fn resources(text: &str) -> Vec<Resource> {
     let mut resources = load_text(text).unwrap().translate().unwrap();
-    resources.sort_by(|a, b| (&a.metadata.kind, &a.metadata.id).cmp(&(&b.metadata.kind, &b.metadata.id)));
+    resources.sort_by(|a, b| {
+        (&a.metadata.kind, &a.metadata.id).cmp(&(&b.metadata.kind, &b.metadata.id))
+    });
     resources
 }
 
 #[test]
 fn the_way_it_is_written_does_not_matter() {
-    let plain = format!("{SMALL}labels: {{a: \"1\", b: x}}\npatches:\n  - name: p\n    inline: {{machine: {{sysctls: {{b: \"2\", a: \"1\"}}}}}}\n---\nkind: ControlPlane\nmachineClass: {{name: m, size: 3}}\n");
+    let plain = format!(
+        "{SMALL}labels: {{a: \"1\", b: x}}\npatches:\n  - name: p\n    inline: {{machine: {{sysctls: {{b: \"2\", a: \"1\"}}}}}}\n---\nkind: ControlPlane\nmachineClass: {{name: m, size: 3}}\n"
+    );
     let other = "# a comment\n---\n\"machineClass\":\n    size: \"3\"   # three\n    name: 'm'\nkind: ControlPlane\n---\npatches:\n- inline:\n    machine:\n      sysctls:\n        a: '1'\n        b: '2'\n  name: p\ntalos:\n  version: \"v1.13.7\"\nkubernetes:\n  version: v1.36.2\nname: c\nlabels:\n  b: x\n  a: '1'\nkind: Cluster\n...\n";
     assert_eq!(resources(&plain), resources(other));
-    assert_eq!(resources(&plain), resources(&format!("\u{feff}{}", plain.replace('\n', "\r\n"))));
+    assert_eq!(
+        resources(&plain),
+        resources(&format!("\u{feff}{}", plain.replace('\n', "\r\n")))
+    );
 }
 
 #[test]
 fn kernel_arguments_and_twins_fail_at_translation() {
-    let text = format!("{SMALL}kernelArgs: [a]\npatches:\n  - {{idOverride: x, inline: {{machine: {{}}}}}}\n  - {{idOverride: x, inline: {{machine: {{}}}}}}\n---\nkind: ControlPlane\nmachineClass: {{name: m, size: 3}}\n");
+    let text = format!(
+        "{SMALL}kernelArgs: [a]\npatches:\n  - {{idOverride: x, inline: {{machine: {{}}}}}}\n  - {{idOverride: x, inline: {{machine: {{}}}}}}\n---\nkind: ControlPlane\nmachineClass: {{name: m, size: 3}}\n"
+    );
     let template = load_text(&text).unwrap();
     assert_eq!(template.validate(), []);
     let errors = template.translate().unwrap_err();
-    let shown: Vec<_> = errors.iter().map(|error| format!("{}: {}", error.origin.as_ref().unwrap(), error.message)).collect();
+    let shown: Vec<_> = errors
+        .iter()
+        .map(|error| format!("{}: {}", error.origin.as_ref().unwrap(), error.message))
+        .collect();
     assert_eq!(
         shown,
         [
@@ -327,20 +497,35 @@ fn mangled() -> impl Strategy<Value = String> {
         .iter()
         .filter_map(|case| fs::read_to_string(case.join("input/t.yaml")).ok())
         .collect();
-    let edit = (0.0..1.0_f64, 0.0..1.0_f64, "[-:#&*!|>'\"%@`{}\\[\\], \ta-z0-9~\n\u{e9}\u{1f600}]{0,8}");
-    (proptest::sample::select(texts), proptest::collection::vec(edit, 1..6)).prop_map(|(text, edits)| {
-        let mut characters: Vec<char> = text.chars().collect();
-        for (start, length, insert) in edits {
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-            // positions in a short text
-            let (from, to) = {
-                let from = (start * characters.len() as f64) as usize;
-                (from, (from + (length * 20.0) as usize).min(characters.len()))
-            };
-            characters.splice(from..to, insert.chars());
-        }
-        characters.into_iter().collect()
-    })
+    let edit = (
+        0.0..1.0_f64,
+        0.0..1.0_f64,
+        "[-:#&*!|>'\"%@`{}\\[\\], \ta-z0-9~\n\u{e9}\u{1f600}]{0,8}",
+    );
+    (
+        proptest::sample::select(texts),
+        proptest::collection::vec(edit, 1..6),
+    )
+        .prop_map(|(text, edits)| {
+            let mut characters: Vec<char> = text.chars().collect();
+            for (start, length, insert) in edits {
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    clippy::cast_precision_loss
+                )]
+                // positions in a short text
+                let (from, to) = {
+                    let from = (start * characters.len() as f64) as usize;
+                    (
+                        from,
+                        (from + (length * 20.0) as usize).min(characters.len()),
+                    )
+                };
+                characters.splice(from..to, insert.chars());
+            }
+            characters.into_iter().collect()
+        })
 }
 
 proptest! {

@@ -42,10 +42,15 @@ struct Render {
 fn render(arguments: &Render, screen: &mut Screen) -> Result<Exit, Failure> {
     let failed = |findings| Failure::findings(Exit::Error, findings);
     let io_failed = |error: &std::io::Error| Failure::new(Exit::Error, error, None);
-    let mut options = LoadOptions { allowed_dir: Some(arguments.allowed_dir.clone()), text: None };
+    let mut options = LoadOptions {
+        allowed_dir: Some(arguments.allowed_dir.clone()),
+        text: None,
+    };
     if arguments.file == Path::new("-") {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|error| io_failed(&error))?;
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| io_failed(&error))?;
         options.text = Some(text);
     }
     let template = template::load_with(&arguments.file, &options).map_err(failed)?;
@@ -53,7 +58,9 @@ fn render(arguments: &Render, screen: &mut Screen) -> Result<Exit, Failure> {
     if !findings.is_empty() {
         return Err(failed(findings));
     }
-    let created = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let created = jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string();
     let text = template::render(&template.translate().map_err(failed)?, &created);
     match &arguments.output {
         Some(path) => std::fs::write(path, text).map_err(|error| io_failed(&error))?,

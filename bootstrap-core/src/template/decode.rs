@@ -12,35 +12,75 @@ use crate::diagnostic::Diagnostic;
 use crate::yaml::Node;
 
 /// Decodes all documents of a template.
-pub(super) fn decode(nodes: &[Node], shown: &Path, files: &Files) -> Result<Vec<Document>, Vec<Diagnostic>> {
-    let mut reader = Reader { file: shown, files, errors: Vec::new() };
-    let documents: Vec<_> = nodes.iter().filter_map(|node| document(node, &mut reader)).collect();
-    if reader.errors.is_empty() { Ok(documents) } else { Err(reader.errors) }
+pub(super) fn decode(
+    nodes: &[Node],
+    shown: &Path,
+    files: &Files,
+) -> Result<Vec<Document>, Vec<Diagnostic>> {
+    let mut reader = Reader {
+        file: shown,
+        files,
+        errors: Vec::new(),
+    };
+    let documents: Vec<_> = nodes
+        .iter()
+        .filter_map(|node| document(node, &mut reader))
+        .collect();
+    if reader.errors.is_empty() {
+        Ok(documents)
+    } else {
+        Err(reader.errors)
+    }
 }
 
 fn document(node: &Node, reader: &mut Reader) -> Option<Document> {
     if node.is_null() {
-        reader.fail(node, "document is empty", Some("remove the `---` without content"));
+        reader.fail(
+            node,
+            "document is empty",
+            Some("remove the `---` without content"),
+        );
         return None;
     }
     let Some(pairs) = node.as_mapping() else {
-        reader.fail(node, format!("document is {}, expecting mapping", node.kind()), None);
+        reader.fail(
+            node,
+            format!("document is {}, expecting mapping", node.kind()),
+            None,
+        );
         return None;
     };
     let Some((_, kind)) = pairs.iter().find(|(key, _)| key.as_str() == Some("kind")) else {
-        reader.fail(node, "kind field not found", Some("begin the document with `kind: Cluster`, ControlPlane, Workers or Machine"));
+        reader.fail(
+            node,
+            "kind field not found",
+            Some("begin the document with `kind: Cluster`, ControlPlane, Workers or Machine"),
+        );
         return None;
     };
     match kind.as_str() {
         Some("Cluster") => Some(Document::Cluster(Box::new(cluster(node, reader)))),
-        Some("ControlPlane") => Some(Document::ControlPlane(Box::new(machine_set(node, "ControlPlane", reader)))),
-        Some("Workers") => Some(Document::Workers(Box::new(machine_set(node, "Workers", reader)))),
+        Some("ControlPlane") => Some(Document::ControlPlane(Box::new(machine_set(
+            node,
+            "ControlPlane",
+            reader,
+        )))),
+        Some("Workers") => Some(Document::Workers(Box::new(machine_set(
+            node, "Workers", reader,
+        )))),
         Some("Machine") => Some(Document::Machine(Box::new(machine(node, reader)))),
         other => {
             let written = other.unwrap_or_default();
             let hint = fields::nearest(written, &["Cluster", "ControlPlane", "Workers", "Machine"]);
-            let hint = hint.map_or("known kinds: Cluster, ControlPlane, Workers, Machine".to_owned(), |near| format!("did you mean `{near}`?"));
-            reader.fail(kind, format!("unknown model kind {}", super::text::quote(written)), Some(&hint));
+            let hint = hint.map_or(
+                "known kinds: Cluster, ControlPlane, Workers, Machine".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            reader.fail(
+                kind,
+                format!("unknown model kind {}", super::text::quote(written)),
+                Some(&hint),
+            );
             None
         }
     }
@@ -50,7 +90,18 @@ fn cluster(node: &Node, reader: &mut Reader) -> Cluster {
     let mut fields = Fields::of(
         node,
         "Cluster",
-        &["kind", "systemExtensions", "name", "labels", "annotations", "kubernetes", "talos", "features", "patches", "kernelArgs"],
+        &[
+            "kind",
+            "systemExtensions",
+            "name",
+            "labels",
+            "annotations",
+            "kubernetes",
+            "talos",
+            "features",
+            "patches",
+            "kernelArgs",
+        ],
         reader,
     );
     let mut cluster = Cluster {
@@ -63,11 +114,18 @@ fn cluster(node: &Node, reader: &mut Reader) -> Cluster {
         kernel_args: fields.optional_list("kernelArgs", reader),
         kubernetes_origin: fields.origin("kubernetes", reader),
         talos_origin: fields.origin("talos", reader),
-        features: fields.nested("features", reader, features).unwrap_or_default(),
+        features: fields
+            .nested("features", reader, features)
+            .unwrap_or_default(),
         ..Cluster::default()
     };
     if let Some(kubernetes) = fields.take("kubernetes") {
-        let mut fields = Fields::of(kubernetes, "KubernetesCluster", &["version", "manifests", "healthchecks"], reader);
+        let mut fields = Fields::of(
+            kubernetes,
+            "KubernetesCluster",
+            &["version", "manifests", "healthchecks"],
+            reader,
+        );
         cluster.kubernetes_version = fields.string("version", reader);
         cluster.kubernetes_origin = fields.origin("version", reader);
         cluster.manifests = fields.list("manifests", reader, parts::manifest);
@@ -162,7 +220,17 @@ fn machine(node: &Node, reader: &mut Reader) -> Machine {
     let mut fields = Fields::of(
         node,
         "Machine",
-        &["kind", "systemExtensions", "name", "labels", "annotations", "locked", "install", "patches", "kernelArgs"],
+        &[
+            "kind",
+            "systemExtensions",
+            "name",
+            "labels",
+            "annotations",
+            "locked",
+            "install",
+            "patches",
+            "kernelArgs",
+        ],
         reader,
     );
     let mut machine = Machine {

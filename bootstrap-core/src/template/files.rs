@@ -15,7 +15,9 @@ pub(super) struct Files {
 impl Files {
     /// `template` is the template's path; `allowed` is relative to its directory.
     pub(super) fn new(template: &Path, allowed: Option<&Path>) -> Self {
-        let parent = template.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = template
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
         let directory = parent.unwrap_or(Path::new(".")).to_owned();
         let allowed = match allowed {
             Some(allowed) => directory.join(allowed),
@@ -39,17 +41,26 @@ impl Files {
         let tried = normalise(&absolute(&self.directory.join(written)));
         let allowed = normalise(&absolute(&self.allowed));
         let shown = relative(&tried, &allowed);
-        let path = Resolved { shown, target: tried.clone(), tried };
+        let path = Resolved {
+            shown,
+            target: tried.clone(),
+            tried,
+        };
         if path.shown.starts_with("..") {
             return Err(path.escape(&allowed));
         }
         // A link must not lead out: what counts is where the file really is.
-        let real = std::fs::canonicalize(&path.target).map_err(|error| path.problem("openat", &error))?;
-        let real_allowed = std::fs::canonicalize(&allowed).map_err(|error| path.problem("openat", &error))?;
+        let real =
+            std::fs::canonicalize(&path.target).map_err(|error| path.problem("openat", &error))?;
+        let real_allowed =
+            std::fs::canonicalize(&allowed).map_err(|error| path.problem("openat", &error))?;
         if !real.starts_with(&real_allowed) {
             return Err(path.escape(&allowed));
         }
-        Ok(Resolved { target: real, ..path })
+        Ok(Resolved {
+            target: real,
+            ..path
+        })
     }
 }
 
@@ -109,8 +120,16 @@ fn normalise(path: &Path) -> PathBuf {
 
 /// The way from one normal absolute path to another.
 fn relative(path: &Path, base: &Path) -> PathBuf {
-    let common = path.components().zip(base.components()).take_while(|(a, b)| a == b).count();
+    let common = path
+        .components()
+        .zip(base.components())
+        .take_while(|(a, b)| a == b)
+        .count();
     let up = base.components().skip(common).map(|_| Component::ParentDir);
     let way: PathBuf = up.chain(path.components().skip(common)).collect();
-    if way.as_os_str().is_empty() { PathBuf::from(".") } else { way }
+    if way.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        way
+    }
 }

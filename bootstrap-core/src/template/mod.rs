@@ -86,13 +86,20 @@ pub fn load(path: &Path) -> Result<Template, Vec<Diagnostic>> {
 /// Loads a template file or text.
 pub fn load_with(path: &Path, options: &LoadOptions) -> Result<Template, Vec<Diagnostic>> {
     let nodes = match &options.text {
-        Some(text) => yaml::parse(text)
-            .map_err(|problems| problems.into_iter().map(|problem| problem.in_file(path)).collect::<Vec<_>>())?,
+        Some(text) => yaml::parse(text).map_err(|problems| {
+            problems
+                .into_iter()
+                .map(|problem| problem.in_file(path))
+                .collect::<Vec<_>>()
+        })?,
         None => yaml::read(path, path)?,
     };
     let files = Files::new(path, options.allowed_dir.as_deref());
     let documents = decode::decode(&nodes, path, &files)?;
-    Ok(Template { path: path.to_owned(), documents })
+    Ok(Template {
+        path: path.to_owned(),
+        documents,
+    })
 }
 
 impl Template {
@@ -108,12 +115,15 @@ impl Template {
 
     /// Talos version without leading `v`.
     pub fn talos_version(&self) -> &str {
-        self.cluster().map_or("", |cluster| cluster.talos_version.trim_start_matches('v'))
+        self.cluster()
+            .map_or("", |cluster| cluster.talos_version.trim_start_matches('v'))
     }
 
     /// Kubernetes version without leading `v`.
     pub fn kubernetes_version(&self) -> &str {
-        self.cluster().map_or("", |cluster| cluster.kubernetes_version.trim_start_matches('v'))
+        self.cluster().map_or("", |cluster| {
+            cluster.kubernetes_version.trim_start_matches('v')
+        })
     }
 
     /// Every machine set, in document order.
@@ -124,7 +134,10 @@ impl Template {
                 id: format!("{}-{name}", self.cluster_name()),
                 name,
                 control_plane,
-                class: set.class.as_ref().map(|class| (class.name.clone(), class.count)),
+                class: set
+                    .class
+                    .as_ref()
+                    .map(|class| (class.name.clone(), class.count)),
                 machines: set.machines.iter().map(|(id, _)| id.clone()).collect(),
                 origin: set.origin.clone(),
             }
@@ -157,13 +170,20 @@ impl Template {
 
     /// The system extensions in effect for a machine set (by name or id); `None`: left as they are.
     pub fn extensions_for(&self, machine_set: &str) -> Option<Vec<String>> {
-        let own = self.set(machine_set).and_then(|set| set.extensions.as_ref());
-        own.or_else(|| self.cluster().and_then(|cluster| cluster.extensions.as_ref())).cloned()
+        let own = self
+            .set(machine_set)
+            .and_then(|set| set.extensions.as_ref());
+        own.or_else(|| {
+            self.cluster()
+                .and_then(|cluster| cluster.extensions.as_ref())
+        })
+        .cloned()
     }
 
     /// Whether the template brings Kubernetes manifests.
     pub fn ships_manifests(&self) -> bool {
-        self.cluster().is_some_and(|cluster| !cluster.manifests.is_empty())
+        self.cluster()
+            .is_some_and(|cluster| !cluster.manifests.is_empty())
     }
 
     fn cluster(&self) -> Option<&Cluster> {
@@ -182,9 +202,13 @@ impl Template {
     }
 
     fn set(&self, name_or_id: &str) -> Option<&MachineSet> {
-        let prefixed = name_or_id.strip_prefix(self.cluster_name()).and_then(|rest| rest.strip_prefix('-'));
+        let prefixed = name_or_id
+            .strip_prefix(self.cluster_name())
+            .and_then(|rest| rest.strip_prefix('-'));
         let find = |wanted: &str| {
-            self.sets().find(|(set, control_plane)| set_name(set, *control_plane) == wanted).map(|(set, _)| set)
+            self.sets()
+                .find(|(set, control_plane)| set_name(set, *control_plane) == wanted)
+                .map(|(set, _)| set)
         };
         find(name_or_id).or_else(|| prefixed.and_then(find))
     }
@@ -201,16 +225,24 @@ fn set_name(set: &MachineSet, control_plane: bool) -> &str {
 /// Text that is no YAML has no documents; `validate` reports it.
 fn patch_view(patch: &Patch) -> PatchView {
     let documents = match (&patch.source.inline, patch.source.text()) {
-        (Some(model::Inline { documents: Some(documents), .. }), _) if patch.source.content.is_none() => {
-            documents.clone()
-        }
+        (
+            Some(model::Inline {
+                documents: Some(documents),
+                ..
+            }),
+            _,
+        ) if patch.source.content.is_none() => documents.clone(),
         (_, Some(text)) => yaml::parse(text).unwrap_or_default(),
         (_, None) => Vec::new(),
     };
     PatchView {
         name: patch.title().to_owned(),
         origin: patch.origin.clone(),
-        documents: documents.iter().map(yaml::Node::to_json).filter(|document| !document.is_null()).collect(),
+        documents: documents
+            .iter()
+            .map(yaml::Node::to_json)
+            .filter(|document| !document.is_null())
+            .collect(),
     }
 }
 

@@ -187,20 +187,32 @@ impl Source {
 impl Patch {
     /// The name, or the file as written.
     pub(super) fn title(&self) -> &str {
-        if self.name.is_empty() { &self.source.file } else { &self.name }
+        if self.name.is_empty() {
+            &self.source.file
+        } else {
+            &self.name
+        }
     }
 }
 
 impl Manifest {
     /// The name, or the file as written.
     pub(super) fn title(&self) -> &str {
-        if self.name.is_empty() { &self.source.file } else { &self.name }
+        if self.name.is_empty() {
+            &self.source.file
+        } else {
+            &self.name
+        }
     }
 }
 
 impl HealthCheck {
     /// The id, or the name.
     pub(super) fn title(&self) -> &str {
-        if self.id_override.is_empty() { &self.name } else { &self.id_override }
+        if self.id_override.is_empty() {
+            &self.name
+        } else {
+            &self.id_override
+        }
     }
 }

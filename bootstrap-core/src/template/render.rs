@@ -20,7 +20,10 @@ enum Shape {
 /// API name and shape, in the order of Go's struct.
 type Field = (&'static str, Shape);
 
-const STRATEGY: &[Field] = &[("rolling", Shape::Message(&[("max_parallelism", Shape::Number)]))];
+const STRATEGY: &[Field] = &[(
+    "rolling",
+    Shape::Message(&[("max_parallelism", Shape::Number)]),
+)];
 
 const CLUSTER: &[Field] = &[
     ("kubernetes_version", Shape::Text),
@@ -35,13 +38,19 @@ const CLUSTER: &[Field] = &[
             ("disable_public_discovery_service", Shape::Flag),
         ]),
     ),
-    ("backup_configuration", Shape::Message(&[("interval", Shape::Duration), ("enabled", Shape::Flag)])),
+    (
+        "backup_configuration",
+        Shape::Message(&[("interval", Shape::Duration), ("enabled", Shape::Flag)]),
+    ),
 ];
 
 const MACHINE_SET: &[Field] = &[
     ("update_strategy", Shape::Number),
     ("machine_class", Shape::Message(ALLOCATION)),
-    ("bootstrap_spec", Shape::Message(&[("cluster_uuid", Shape::Text), ("snapshot", Shape::Text)])),
+    (
+        "bootstrap_spec",
+        Shape::Message(&[("cluster_uuid", Shape::Text), ("snapshot", Shape::Text)]),
+    ),
     ("delete_strategy", Shape::Number),
     ("update_strategy_config", Shape::Message(STRATEGY)),
     ("delete_strategy_config", Shape::Message(STRATEGY)),
@@ -50,8 +59,11 @@ const MACHINE_SET: &[Field] = &[
     ("upgrade_strategy_config", Shape::Message(STRATEGY)),
 ];
 
-const ALLOCATION: &[Field] =
-    &[("name", Shape::Text), ("machine_count", Shape::Number), ("allocation_type", Shape::Number)];
+const ALLOCATION: &[Field] = &[
+    ("name", Shape::Text),
+    ("machine_count", Shape::Number),
+    ("allocation_type", Shape::Number),
+];
 
 const MACHINE_CLASS: &[Field] = &[
     ("match_labels", Shape::List),
@@ -60,7 +72,10 @@ const MACHINE_CLASS: &[Field] = &[
         Shape::Message(&[
             ("provider_id", Shape::Text),
             ("kernel_args", Shape::List),
-            ("meta_values", Shape::Messages(&[("key", Shape::Number), ("value", Shape::Text)])),
+            (
+                "meta_values",
+                Shape::Messages(&[("key", Shape::Number), ("value", Shape::Text)]),
+            ),
             ("provider_data", Shape::Text),
             ("grpc_tunnel", Shape::Number),
         ]),
@@ -75,9 +90,11 @@ fn fields(kind: &str) -> &'static [Field] {
         translate::EXTENSIONS => &[("extensions", Shape::List)],
         translate::KERNEL_ARGS => &[("args", Shape::List)],
         translate::INSTALL_DISKS => &[("disk_selector", Shape::Text), ("disk", Shape::Text)],
-        translate::MANIFESTS => {
-            &[("compressed_data", Shape::List), ("data", Shape::Text), ("mode", Shape::Number)]
-        }
+        translate::MANIFESTS => &[
+            ("compressed_data", Shape::List),
+            ("data", Shape::Text),
+            ("mode", Shape::Number),
+        ],
         translate::HEALTH_CHECKS => &[("job", Shape::Text), ("interval", Shape::Duration)],
         "MachineClasses.omni.sidero.dev" => MACHINE_CLASS,
         _ => &[],
@@ -86,18 +103,32 @@ fn fields(kind: &str) -> &'static [Field] {
 
 /// Renders resources; `created` stands in where a resource has no time of its own.
 pub(super) fn render(resources: &[Resource], created: &str) -> String {
-    let documents: Vec<_> = resources.iter().map(|resource| document(resource, created)).collect();
+    let documents: Vec<_> = resources
+        .iter()
+        .map(|resource| document(resource, created))
+        .collect();
     go_yaml::emit(&documents, 2)
 }
 
 fn document(resource: &Resource, created: &str) -> Yaml {
-    Yaml::mapping([("metadata", metadata(resource, created)), ("spec", message(fields(&resource.metadata.kind), &resource.spec))])
+    Yaml::mapping([
+        ("metadata", metadata(resource, created)),
+        (
+            "spec",
+            message(fields(&resource.metadata.kind), &resource.spec),
+        ),
+    ])
 }
 
 fn metadata(resource: &Resource, created: &str) -> Yaml {
     let metadata = &resource.metadata;
-    let or_created = |time: &str| Yaml::Bare(if time.is_empty() { created } else { time }.to_owned());
-    let version = if metadata.version == 0 { "undefined".to_owned() } else { metadata.version.to_string() };
+    let or_created =
+        |time: &str| Yaml::Bare(if time.is_empty() { created } else { time }.to_owned());
+    let version = if metadata.version == 0 {
+        "undefined".to_owned()
+    } else {
+        metadata.version.to_string()
+    };
     let phase = match metadata.phase {
         Phase::Running => "running",
         Phase::TearingDown => "tearingDown",
@@ -113,7 +144,11 @@ fn metadata(resource: &Resource, created: &str) -> Yaml {
         ("updated", or_created(&metadata.updated)),
     ];
     let bare_map = |map: &std::collections::BTreeMap<String, String>| {
-        Yaml::Mapping(map.iter().map(|(key, value)| (Yaml::Bare(key.clone()), Yaml::Bare(value.clone()))).collect())
+        Yaml::Mapping(
+            map.iter()
+                .map(|(key, value)| (Yaml::Bare(key.clone()), Yaml::Bare(value.clone())))
+                .collect(),
+        )
     };
     if !metadata.labels.is_empty() {
         pairs.push(("labels", bare_map(&metadata.labels)));
@@ -122,14 +157,31 @@ fn metadata(resource: &Resource, created: &str) -> Yaml {
         pairs.push(("annotations", bare_map(&metadata.annotations)));
     }
     if !metadata.finalizers.is_empty() {
-        pairs.push(("finalizers", Yaml::Sequence(metadata.finalizers.iter().cloned().map(Yaml::Bare).collect())));
+        pairs.push((
+            "finalizers",
+            Yaml::Sequence(
+                metadata
+                    .finalizers
+                    .iter()
+                    .cloned()
+                    .map(Yaml::Bare)
+                    .collect(),
+            ),
+        ));
     }
-    Yaml::Mapping(pairs.into_iter().map(|(key, value)| (Yaml::Bare(key.to_owned()), value)).collect())
+    Yaml::Mapping(
+        pairs
+            .into_iter()
+            .map(|(key, value)| (Yaml::Bare(key.to_owned()), value))
+            .collect(),
+    )
 }
 
 /// Known fields in Go's order, then whatever else the spec has.
 fn message(fields: &[Field], value: &Value) -> Yaml {
-    let known = fields.iter().map(|(name, shape)| (joined(name), field(shape, value.get(name))));
+    let known = fields
+        .iter()
+        .map(|(name, shape)| (joined(name), field(shape, value.get(name))));
     let others = value.as_object().into_iter().flatten();
     let others = others
         .filter(|(name, _)| !fields.iter().any(|(known, _)| known == name))
@@ -152,12 +204,15 @@ fn field(shape: &Shape, value: Option<&Value>) -> Yaml {
         (Shape::Messages(fields), Some(Value::Array(items))) => {
             Yaml::Sequence(items.iter().map(|item| message(fields, item)).collect())
         }
-        (Shape::Duration, Some(Value::String(duration))) => match text::parse_proto_duration(duration) {
-            Some((seconds, nanos)) => {
-                Yaml::mapping([("seconds", Yaml::Int(seconds.into())), ("nanos", Yaml::Int(nanos.into()))])
+        (Shape::Duration, Some(Value::String(duration))) => {
+            match text::parse_proto_duration(duration) {
+                Some((seconds, nanos)) => Yaml::mapping([
+                    ("seconds", Yaml::Int(seconds.into())),
+                    ("nanos", Yaml::Int(nanos.into())),
+                ]),
+                None => Yaml::Text(duration.clone()),
             }
-            None => Yaml::Text(duration.clone()),
-        },
+        }
         (_, Some(value)) => free(value),
     }
 }
@@ -173,8 +228,11 @@ fn free(value: &Value) -> Yaml {
         },
         Value::String(text) => Yaml::Text(text.clone()),
         Value::Array(items) => Yaml::Sequence(items.iter().map(free).collect()),
-        Value::Object(object) => {
-            Yaml::Mapping(object.iter().map(|(name, value)| (joined(name), free(value))).collect())
-        }
+        Value::Object(object) => Yaml::Mapping(
+            object
+                .iter()
+                .map(|(name, value)| (joined(name), free(value)))
+                .collect(),
+        ),
     }
 }

@@ -35,22 +35,38 @@ fn without_leading_zeros(part: &str) -> String {
         return part.to_owned();
     }
     let trimmed = part.trim_start_matches('0');
-    if trimmed.starts_with(|first: char| first.is_ascii_digit()) { trimmed.to_owned() } else { format!("0{trimmed}") }
+    if trimmed.starts_with(|first: char| first.is_ascii_digit()) {
+        trimmed.to_owned()
+    } else {
+        format!("0{trimmed}")
+    }
 }
 
 fn split(text: &str, at: char) -> (&str, Option<&str>) {
-    text.split_once(at).map_or((text, None), |(before, after)| (before, Some(after)))
+    text.split_once(at)
+        .map_or((text, None), |(before, after)| (before, Some(after)))
 }
 
 fn number(text: &str, name: &str, title: &str) -> Result<u64, String> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!("Invalid character(s) found in {name} number {}", quote(text)));
+        return Err(format!(
+            "Invalid character(s) found in {name} number {}",
+            quote(text)
+        ));
     }
     if text.len() > 1 && text.starts_with('0') {
-        return Err(format!("{title} number must not contain leading zeroes {}", quote(text)));
+        return Err(format!(
+            "{title} number must not contain leading zeroes {}",
+            quote(text)
+        ));
     }
-    let cause = if text.is_empty() { "invalid syntax" } else { "value out of range" };
-    text.parse().map_err(|_| format!("strconv.ParseUint: parsing {}: {cause}", quote(text)))
+    let cause = if text.is_empty() {
+        "invalid syntax"
+    } else {
+        "value out of range"
+    };
+    text.parse()
+        .map_err(|_| format!("strconv.ParseUint: parsing {}: {cause}", quote(text)))
 }
 
 fn check_prerelease(part: &str) -> Result<(), String> {
@@ -59,10 +75,16 @@ fn check_prerelease(part: &str) -> Result<(), String> {
     }
     if part.bytes().all(|byte| byte.is_ascii_digit()) {
         if part.len() > 1 && part.starts_with('0') {
-            return Err(format!("Numeric PreRelease version must not contain leading zeroes {}", quote(part)));
+            return Err(format!(
+                "Numeric PreRelease version must not contain leading zeroes {}",
+                quote(part)
+            ));
         }
     } else if !is_identifier(part) {
-        return Err(format!("Invalid character(s) found in prerelease {}", quote(part)));
+        return Err(format!(
+            "Invalid character(s) found in prerelease {}",
+            quote(part)
+        ));
     }
     Ok(())
 }
@@ -74,12 +96,16 @@ fn check_build(part: &str) -> Result<(), String> {
     if is_identifier(part) {
         Ok(())
     } else {
-        Err(format!("Invalid character(s) found in build meta data {}", quote(part)))
+        Err(format!(
+            "Invalid character(s) found in build meta data {}",
+            quote(part)
+        ))
     }
 }
 
 fn is_identifier(part: &str) -> bool {
-    part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    part.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 #[cfg(test)]
@@ -94,14 +120,30 @@ mod tests {
             ("v1", Ok((1, 0, 0))),
             ("v1.07.0", Ok((1, 7, 0))),
             ("v1.14.0-rc.1+build.5", Ok((1, 14, 0))),
-            ("v1.x", Err("Invalid character(s) found in minor number \"x\"")),
-            ("vthirteen", Err("Invalid character(s) found in major number \"0thirteen\"")),
-            ("1.2.gamma.0", Err("Invalid character(s) found in patch number \"0gamma.0\"")),
-            ("1.2-rc", Err("Short version cannot contain PreRelease/Build meta data")),
+            (
+                "v1.x",
+                Err("Invalid character(s) found in minor number \"x\""),
+            ),
+            (
+                "vthirteen",
+                Err("Invalid character(s) found in major number \"0thirteen\""),
+            ),
+            (
+                "1.2.gamma.0",
+                Err("Invalid character(s) found in patch number \"0gamma.0\""),
+            ),
+            (
+                "1.2-rc",
+                Err("Short version cannot contain PreRelease/Build meta data"),
+            ),
             ("1.2.3-", Err("Prerelease is empty")),
             ("", Err("strconv.ParseUint: parsing \"\": invalid syntax")),
         ] {
-            assert_eq!(parse_tolerant(text), expected.map_err(str::to_owned), "{text:?}");
+            assert_eq!(
+                parse_tolerant(text),
+                expected.map_err(str::to_owned),
+                "{text:?}"
+            );
         }
     }
 }

@@ -48,29 +48,57 @@ pub(super) fn forbidden(document: &Node) -> Vec<Forbidden> {
     let kind = document.get("kind").and_then(string);
     let (fields, roles): (&[&'static str], _) = match kind {
         Some(kind) if FORBIDDEN_KINDS.contains(&kind) => {
-            let message = format!("the {} document is not allowed in the config patch", quote(kind));
-            return vec![Forbidden { message, hint: None, path: vec!["kind"] }];
+            let message = format!(
+                "the {} document is not allowed in the config patch",
+                quote(kind)
+            );
+            return vec![Forbidden {
+                message,
+                hint: None,
+                path: vec!["kind"],
+            }];
         }
         Some("KubeServiceAccountConfig") => (&["issuer.privateKey"], None),
         Some("KubeTalosAPIAccessConfig") => (&[], Some("allowedRoles")),
         Some(_) => (&[], None),
-        None => (FORBIDDEN_FIELDS, Some("machine.features.kubernetesTalosAPIAccess.allowedRoles")),
+        None => (
+            FORBIDDEN_FIELDS,
+            Some("machine.features.kubernetesTalosAPIAccess.allowedRoles"),
+        ),
     };
     let mut found: Vec<Forbidden> = fields
         .iter()
-        .filter(|field| field.split('.').try_fold(document, |node, key| node.get(key)).is_some())
+        .filter(|field| {
+            field
+                .split('.')
+                .try_fold(document, |node, key| node.get(key))
+                .is_some()
+        })
         .map(|field| Forbidden {
-            message: format!("overriding {} is not allowed in the config patch", quote(field)),
+            message: format!(
+                "overriding {} is not allowed in the config patch",
+                quote(field)
+            ),
             hint: instead(field),
             path: field.split('.').collect(),
         })
         .collect();
     if let Some(field) = roles {
         let path: Vec<&'static str> = field.split('.').collect();
-        let list = path.iter().try_fold(document, |node, key| node.get(key)).and_then(Node::as_sequence);
-        let admins = list.into_iter().flatten().filter(|role| role.as_str() == Some("os:admin"));
+        let list = path
+            .iter()
+            .try_fold(document, |node, key| node.get(key))
+            .and_then(Node::as_sequence);
+        let admins = list
+            .into_iter()
+            .flatten()
+            .filter(|role| role.as_str() == Some("os:admin"));
         found.extend(admins.map(|_| Forbidden {
-            message: format!("element {} is not allowed in field {}", quote("os:admin"), quote(field)),
+            message: format!(
+                "element {} is not allowed in field {}",
+                quote("os:admin"),
+                quote(field)
+            ),
             hint: None,
             path: path.clone(),
         }));
@@ -88,7 +116,9 @@ fn instead(field: &str) -> Option<&'static str> {
 
 fn string(node: &Node) -> Option<&str> {
     match &node.content {
-        Content::Scalar(scalar) if matches!(node.to_json(), serde_json::Value::String(_)) => Some(&scalar.text),
+        Content::Scalar(scalar) if matches!(node.to_json(), serde_json::Value::String(_)) => {
+            Some(&scalar.text)
+        }
         _ => None,
     }
 }
@@ -99,19 +129,26 @@ pub(super) fn load_error(document: &Node) -> Option<String> {
         return None;
     }
     if document.as_mapping().is_none() {
-        return Some(format!("expected a YAML document at line {}", document.line));
+        return Some(format!(
+            "expected a YAML document at line {}",
+            document.line
+        ));
     }
     let document = without_deletes(document)?;
     let value = |key| document.get(key).and_then(Node::as_str).unwrap_or_default();
     let (version, kind, name) = (value("apiVersion"), value("kind"), value("name"));
     let cause = check(&document, version, kind)?;
     let shown = if kind.is_empty() { "v1alpha1" } else { kind };
-    Some(format!("error decoding document {version}/{shown}/{name} (line {}): {cause}", document.line))
+    Some(format!(
+        "error decoding document {version}/{shown}/{name} (line {}): {cause}",
+        document.line
+    ))
 }
 
 fn check(document: &Node, version: &str, kind: &str) -> Option<String> {
-    let has = |key: &&str| document.get(key).is_some();
-    let legacy = ["machine", "cluster", "debug", "persist"].iter().any(|key| has(key));
+    let legacy = ["machine", "cluster", "debug", "persist"]
+        .iter()
+        .any(|key| document.get(key).is_some());
     let version = if legacy { "v1alpha1" } else { version };
     let schema = &*SCHEMA;
     let type_name = match (version, kind) {
@@ -119,16 +156,27 @@ fn check(document: &Node, version: &str, kind: &str) -> Option<String> {
         (_, "") => return Some("missing kind".to_owned()),
         ("", _) => return Some("missing apiVersion".to_owned()),
         ("v1alpha1", kind) if schema.kinds.contains_key(kind) => schema.kinds[kind],
-        _ => return Some(format!("{} {}: not registered", quote(kind), quote(version))),
+        _ => {
+            return Some(format!(
+                "{} {}: not registered",
+                quote(kind),
+                quote(version)
+            ));
+        }
     };
     let unknown = unknown_keys(document, type_name)?;
-    Some(format!("unknown keys found during decoding:\n{}", go_yaml::emit(&[unknown], 4)))
+    Some(format!(
+        "unknown keys found during decoding:\n{}",
+        go_yaml::emit(&[unknown], 4)
+    ))
 }
 
 /// A document without what `$patch: delete` removes; `None` when nothing is left to load.
 fn without_deletes(node: &Node) -> Option<Node> {
     let deletes = |pairs: &[(Node, Node)]| {
-        pairs.iter().any(|(key, value)| key.as_str() == Some("$patch") && value.as_str() == Some("delete"))
+        pairs
+            .iter()
+            .any(|(key, value)| key.as_str() == Some("$patch") && value.as_str() == Some("delete"))
     };
     let content = match &node.content {
         Content::Mapping(pairs) if deletes(pairs) => return None,
@@ -167,14 +215,21 @@ fn unknown_keys(node: &Node, type_name: &str) -> Option<Value> {
                 Some(Field::Any) => return None,
                 Some(Field::Object(inner)) => unknown_keys(value, inner)?,
                 Some(Field::List(inner)) => {
-                    let items = value.as_sequence()?.iter().filter_map(|item| unknown_keys(item, inner));
-                    Some(items.collect::<Vec<_>>()).filter(|items| !items.is_empty()).map(Value::Sequence)?
+                    let items = value
+                        .as_sequence()?
+                        .iter()
+                        .filter_map(|item| unknown_keys(item, inner));
+                    Some(items.collect::<Vec<_>>())
+                        .filter(|items| !items.is_empty())
+                        .map(Value::Sequence)?
                 }
                 Some(Field::Map(inner)) => {
                     let entries = value.as_mapping()?.iter().filter_map(|(key, value)| {
                         Some((Value::from_node(key), unknown_keys(value, inner)?))
                     });
-                    Some(entries.collect::<Vec<_>>()).filter(|entries| !entries.is_empty()).map(Value::Mapping)?
+                    Some(entries.collect::<Vec<_>>())
+                        .filter(|entries| !entries.is_empty())
+                        .map(Value::Mapping)?
                 }
             };
             Some((Value::Text(name.to_owned()), inner))
@@ -196,27 +251,38 @@ enum Field {
 }
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let mut schema = Schema { kinds: HashMap::new(), types: HashMap::new() };
-    for line in include_str!("talos_fields.txt").lines().filter(|line| !line.starts_with('#')) {
-        if let Some((kind, type_name)) = line.strip_prefix('@').and_then(|line| line.split_once(' ')) {
+    let mut schema = Schema {
+        kinds: HashMap::new(),
+        types: HashMap::new(),
+    };
+    for line in include_str!("talos_fields.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+    {
+        if let Some((kind, type_name)) =
+            line.strip_prefix('@').and_then(|line| line.split_once(' '))
+        {
             schema.kinds.insert(kind, type_name);
         } else if let Some((type_name, fields)) = line.split_once(':') {
-            schema.types.insert(type_name, fields.split_whitespace().map(field).collect());
+            schema
+                .types
+                .insert(type_name, fields.split_whitespace().map(field).collect());
         }
     }
     schema
 });
 
 fn field(text: &'static str) -> (&'static str, Field) {
-    let (name, kind): (_, fn(&'static str) -> Field) = if let Some((name, _)) = text.split_once("[]") {
-        (name, Field::List)
-    } else if let Some((name, _)) = text.split_once("{}") {
-        (name, Field::Map)
-    } else if let Some((name, _)) = text.split_once(':') {
-        (name, Field::Object)
-    } else {
-        return (text, Field::Any);
-    };
+    let (name, kind): (_, fn(&'static str) -> Field) =
+        if let Some((name, _)) = text.split_once("[]") {
+            (name, Field::List)
+        } else if let Some((name, _)) = text.split_once("{}") {
+            (name, Field::Map)
+        } else if let Some((name, _)) = text.split_once(':') {
+            (name, Field::Object)
+        } else {
+            return (text, Field::Any);
+        };
     let type_name = text[name.len()..].trim_start_matches(['[', ']', '{', '}', ':']);
     (name, kind(type_name))
 }
@@ -229,10 +295,15 @@ mod tests {
     fn every_type_of_the_table_is_there() {
         let schema = &*SCHEMA;
         assert!(schema.kinds.len() > 80 && schema.types.len() > 200);
-        let inner = schema.types.values().flat_map(HashMap::values).filter_map(|field| match field {
-            Field::Any => None,
-            Field::Object(name) | Field::List(name) | Field::Map(name) => Some(name),
-        });
+        let inner =
+            schema
+                .types
+                .values()
+                .flat_map(HashMap::values)
+                .filter_map(|field| match field {
+                    Field::Any => None,
+                    Field::Object(name) | Field::List(name) | Field::Map(name) => Some(name),
+                });
         for name in inner.chain(schema.kinds.values()) {
             assert!(schema.types.contains_key(name), "{name}");
         }
@@ -241,13 +312,38 @@ mod tests {
     #[test]
     fn documents_load_as_talos_loads_them() {
         for (text, expected) in [
-            ("machine: {network: {interfaces: [{interface: eth0, dhcp: true}]}}", None),
-            ("machine: {network: {interfaces: [{interface: eth0, dhpc: true}]}}", Some("unknown keys found during decoding:\nmachine:\n    network:\n        interfaces:\n            - dhpc: true\n")),
-            ("machine: {kubelet: {extraConfig: {anything: {goes: here}}}}", None),
-            ("machine: {network: {interfaces: {$patch: delete}}, odd: {$patch: delete}}", None),
-            ("machine: {registries: {mirrors: {docker.io: {endpoint: x}}}}", Some("mirrors:\n            docker.io:\n                endpoint: x\n")),
-            ("apiVersion: v1alpha1\nkind: HostnameConfig\nhostname: a", None),
-            ("apiVersion: v1alpha1\nkind: HostnameConfg\nname: a", Some("error decoding document v1alpha1/HostnameConfg/a (line 1): \"HostnameConfg\" \"v1alpha1\": not registered")),
+            (
+                "machine: {network: {interfaces: [{interface: eth0, dhcp: true}]}}",
+                None,
+            ),
+            (
+                "machine: {network: {interfaces: [{interface: eth0, dhpc: true}]}}",
+                Some(
+                    "unknown keys found during decoding:\nmachine:\n    network:\n        interfaces:\n            - dhpc: true\n",
+                ),
+            ),
+            (
+                "machine: {kubelet: {extraConfig: {anything: {goes: here}}}}",
+                None,
+            ),
+            (
+                "machine: {network: {interfaces: {$patch: delete}}, odd: {$patch: delete}}",
+                None,
+            ),
+            (
+                "machine: {registries: {mirrors: {docker.io: {endpoint: x}}}}",
+                Some("mirrors:\n            docker.io:\n                endpoint: x\n"),
+            ),
+            (
+                "apiVersion: v1alpha1\nkind: HostnameConfig\nhostname: a",
+                None,
+            ),
+            (
+                "apiVersion: v1alpha1\nkind: HostnameConfg\nname: a",
+                Some(
+                    "error decoding document v1alpha1/HostnameConfg/a (line 1): \"HostnameConfg\" \"v1alpha1\": not registered",
+                ),
+            ),
             ("kind: HostnameConfig", Some("missing apiVersion")),
             ("a: 1", Some("missing kind")),
             ("- a", Some("expected a YAML document at line 1")),
@@ -256,7 +352,10 @@ mod tests {
             let error = load_error(node);
             match expected {
                 None => assert_eq!(error, None, "{text}"),
-                Some(part) => assert!(error.as_deref().is_some_and(|error| error.contains(part)), "{text}: {error:?}"),
+                Some(part) => assert!(
+                    error.as_deref().is_some_and(|error| error.contains(part)),
+                    "{text}: {error:?}"
+                ),
             }
         }
     }
@@ -264,13 +363,30 @@ mod tests {
     #[test]
     fn what_omni_owns_is_forbidden() {
         for (text, expected) in [
-            ("machine: {install: {disk: /dev/sda, wipe: true}, token: x}", vec!["overriding \"machine.token\" is not allowed in the config patch", "overriding \"machine.install.disk\" is not allowed in the config patch"]),
-            ("kind: KubeClusterConfig\napiVersion: v1alpha1", vec!["the \"KubeClusterConfig\" document is not allowed in the config patch"]),
-            ("machine: {features: {kubernetesTalosAPIAccess: {allowedRoles: [os:reader, os:admin]}}}", vec!["element \"os:admin\" is not allowed in field \"machine.features.kubernetesTalosAPIAccess.allowedRoles\""]),
+            (
+                "machine: {install: {disk: /dev/sda, wipe: true}, token: x}",
+                vec![
+                    "overriding \"machine.token\" is not allowed in the config patch",
+                    "overriding \"machine.install.disk\" is not allowed in the config patch",
+                ],
+            ),
+            (
+                "kind: KubeClusterConfig\napiVersion: v1alpha1",
+                vec!["the \"KubeClusterConfig\" document is not allowed in the config patch"],
+            ),
+            (
+                "machine: {features: {kubernetesTalosAPIAccess: {allowedRoles: [os:reader, os:admin]}}}",
+                vec![
+                    "element \"os:admin\" is not allowed in field \"machine.features.kubernetesTalosAPIAccess.allowedRoles\"",
+                ],
+            ),
             ("kind: HostnameConfig\nmachine: {token: x}", vec![]),
         ] {
             let node = &crate::yaml::parse(text).unwrap()[0];
-            let messages: Vec<_> = forbidden(node).into_iter().map(|forbidden| forbidden.message).collect();
+            let messages: Vec<_> = forbidden(node)
+                .into_iter()
+                .map(|forbidden| forbidden.message)
+                .collect();
             assert_eq!(messages, expected, "{text}");
         }
     }

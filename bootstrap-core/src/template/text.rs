@@ -61,7 +61,9 @@ fn term(text: &str) -> Option<(i128, &str)> {
     if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    let end = rest.find(|character: char| character == '.' || character.is_ascii_digit()).unwrap_or(rest.len());
+    let end = rest
+        .find(|character: char| character == '.' || character.is_ascii_digit())
+        .unwrap_or(rest.len());
     let (unit, rest) = rest.split_at(end);
     let scale: i128 = match unit {
         "ns" => 1,
@@ -72,7 +74,11 @@ fn term(text: &str) -> Option<(i128, &str)> {
         "h" => 3_600_000_000_000,
         _ => return None,
     };
-    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let whole: i128 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().ok()?
+    };
     let mut value = whole.checked_mul(scale)?;
     let mut share = scale;
     for digit in fraction.bytes() {
@@ -84,8 +90,15 @@ fn term(text: &str) -> Option<(i128, &str)> {
 
 /// A duration as protobuf's JSON writes it: `9000s`, `1.500s`.
 pub(super) fn proto_duration(nanoseconds: i64) -> String {
-    let (seconds, fraction) = (nanoseconds / 1_000_000_000, (nanoseconds % 1_000_000_000).unsigned_abs());
-    let sign = if nanoseconds < 0 && seconds == 0 { "-" } else { "" };
+    let (seconds, fraction) = (
+        nanoseconds / 1_000_000_000,
+        (nanoseconds % 1_000_000_000).unsigned_abs(),
+    );
+    let sign = if nanoseconds < 0 && seconds == 0 {
+        "-"
+    } else {
+        ""
+    };
     if fraction == 0 {
         format!("{seconds}s")
     } else if fraction % 1_000_000 == 0 {
@@ -107,7 +120,14 @@ pub(super) fn parse_proto_duration(text: &str) -> Option<(i64, i64)> {
         padded.push('0');
     }
     let nanoseconds: i64 = padded.get(..9)?.parse().ok()?;
-    Some((seconds, if whole.starts_with('-') { -nanoseconds } else { nanoseconds }))
+    Some((
+        seconds,
+        if whole.starts_with('-') {
+            -nanoseconds
+        } else {
+            nanoseconds
+        },
+    ))
 }
 
 /// What Go's UUID parser says of a text.
@@ -136,7 +156,11 @@ pub(super) fn check_uuid(text: &str) -> Result<(), String> {
         8 | 13 | 18 | 23 => *byte == b'-',
         _ => byte.is_ascii_hexdigit(),
     });
-    if fits { Ok(()) } else { Err("invalid UUID format".to_owned()) }
+    if fits {
+        Ok(())
+    } else {
+        Err("invalid UUID format".to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -167,10 +191,18 @@ mod tests {
     #[test]
     fn uuids_come_in_four_spellings() {
         let plain = "6d90e7b6-5a8b-44ba-93eb-2e0b5a0c6a1d";
-        for good in [plain.to_owned(), format!("{{{plain}}}"), format!("URN:UUID:{plain}"), plain.replace('-', "")] {
+        for good in [
+            plain.to_owned(),
+            format!("{{{plain}}}"),
+            format!("URN:UUID:{plain}"),
+            plain.replace('-', ""),
+        ] {
             assert_eq!(check_uuid(&good), Ok(()), "{good}");
         }
         assert_eq!(check_uuid("zzz"), Err("invalid UUID length: 3".to_owned()));
-        assert_eq!(check_uuid(&plain.replace('6', "g")), Err("invalid UUID format".to_owned()));
+        assert_eq!(
+            check_uuid(&plain.replace('6', "g")),
+            Err("invalid UUID format".to_owned())
+        );
     }
 }

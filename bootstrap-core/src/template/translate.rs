@@ -55,7 +55,14 @@ pub(super) fn translate(documents: &[Document]) -> Result<Vec<Resource>, Vec<Dia
         }
     }
     errors.extend(duplicates(&resources));
-    if errors.is_empty() { Ok(resources.into_iter().map(|(resource, _)| resource).collect()) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(resources
+            .into_iter()
+            .map(|(resource, _)| resource)
+            .collect())
+    } else {
+        Err(errors)
+    }
 }
 
 impl<'t> Context<'t> {
@@ -75,10 +82,14 @@ impl<'t> Context<'t> {
                 }
                 Document::ControlPlane(set) | Document::Workers(set) => {
                     let args = set.kernel_args.as_ref();
-                    context.set_kernel_args.extend(set.machines.iter().map(|(id, _)| (id.as_str(), args)));
+                    context
+                        .set_kernel_args
+                        .extend(set.machines.iter().map(|(id, _)| (id.as_str(), args)));
                 }
                 Document::Machine(machine) => {
-                    context.descriptors.insert(&machine.name, &machine.descriptors);
+                    context
+                        .descriptors
+                        .insert(&machine.name, &machine.descriptors);
                     if machine.locked {
                         context.locked.insert(&machine.name);
                     }
@@ -97,7 +108,12 @@ fn duplicates(resources: &[Placed]) -> Vec<Diagnostic> {
     });
     repeated
         .map(|(resource, origin)| {
-            let Metadata { kind, namespace, id, .. } = &resource.metadata;
+            let Metadata {
+                kind,
+                namespace,
+                id,
+                ..
+            } = &resource.metadata;
             Diagnostic::error(format!("resource ID duplicate {kind}({namespace}/{id})"))
                 .at(origin.clone())
                 .hint("each machine may be listed once, and each idOverride used once")
@@ -115,13 +131,22 @@ fn translate_cluster(cluster: &Cluster) -> Result<Vec<Placed>, Diagnostic> {
     let mut resources = vec![(resource, cluster.origin.clone())];
     resources.extend(patches(&cluster.patches, &prefix, CLUSTER_WEIGHT, &labels)?);
     for (at, manifest) in cluster.manifests.iter().enumerate() {
-        resources.push((translate_manifest(manifest, &prefix, CLUSTER_WEIGHT + at, &labels)?, manifest.origin.clone()));
+        resources.push((
+            translate_manifest(manifest, &prefix, CLUSTER_WEIGHT + at, &labels)?,
+            manifest.origin.clone(),
+        ));
     }
     for check in &cluster.health_checks {
-        resources.push((translate_health_check(check, &prefix, &labels)?, check.origin.clone()));
+        resources.push((
+            translate_health_check(check, &prefix, &labels)?,
+            check.origin.clone(),
+        ));
     }
     if let Some(list) = &cluster.extensions {
-        resources.push((extensions(list, &cluster.name, &labels), cluster.origin.clone()));
+        resources.push((
+            extensions(list, &cluster.name, &labels),
+            cluster.origin.clone(),
+        ));
     }
     Ok(resources)
 }
@@ -129,14 +154,26 @@ fn translate_cluster(cluster: &Cluster) -> Result<Vec<Placed>, Diagnostic> {
 fn cluster_spec(cluster: &Cluster) -> Value {
     let features = &cluster.features;
     let mut spec = Spec::default();
-    spec.text("kubernetes_version", cluster.kubernetes_version.trim_start_matches('v'));
-    spec.text("talos_version", cluster.talos_version.trim_start_matches('v'));
+    spec.text(
+        "kubernetes_version",
+        cluster.kubernetes_version.trim_start_matches('v'),
+    );
+    spec.text(
+        "talos_version",
+        cluster.talos_version.trim_start_matches('v'),
+    );
     let mut flags = Spec::default();
     flags.flag("enable_workload_proxy", features.workload_proxy);
     flags.flag("disk_encryption", features.disk_encryption);
-    flags.flag("use_embedded_discovery_service", features.embedded_discovery);
+    flags.flag(
+        "use_embedded_discovery_service",
+        features.embedded_discovery,
+    );
     flags.flag("enable_node_audit_skip", features.node_audit_skip);
-    flags.flag("disable_public_discovery_service", features.no_public_discovery);
+    flags.flag(
+        "disable_public_discovery_service",
+        features.no_public_discovery,
+    );
     spec.message("features", flags);
     if features.backup_interval > 0 {
         let mut backup = Spec::default();
@@ -160,7 +197,10 @@ fn patches(
             id => id.to_owned(),
         };
         let mut resource = labelled(CONFIG_PATCHES, &id, labels);
-        resource.metadata.annotations.insert("name".to_owned(), name.to_owned());
+        resource
+            .metadata
+            .annotations
+            .insert("name".to_owned(), name.to_owned());
         describe(&mut resource, &patch.descriptors);
         let text = content(&patch.source, "patch", name, &patch.origin)?;
         let mut spec = Spec::default();
@@ -179,10 +219,16 @@ fn translate_manifest(
 ) -> Result<Resource, Diagnostic> {
     let name = manifest.title();
     let mut resource = labelled(MANIFESTS, &format!("{weight:03}-{prefix}-{name}"), labels);
-    resource.metadata.annotations.insert("name".to_owned(), name.to_owned());
+    resource
+        .metadata
+        .annotations
+        .insert("name".to_owned(), name.to_owned());
     describe(&mut resource, &manifest.descriptors);
     let mut spec = Spec::default();
-    spec.text("data", content(&manifest.source, "manifest", name, &manifest.origin)?);
+    spec.text(
+        "data",
+        content(&manifest.source, "manifest", name, &manifest.origin)?,
+    );
     spec.number("mode", manifest.mode);
     resource.spec = spec.into_value();
     Ok(resource)
@@ -200,7 +246,10 @@ fn translate_health_check(
     let mut resource = labelled(HEALTH_CHECKS, &id, labels);
     describe(&mut resource, &check.descriptors);
     let mut spec = Spec::default();
-    spec.text("job", content(&check.source, "healthcheck", check.title(), &check.origin)?);
+    spec.text(
+        "job",
+        content(&check.source, "healthcheck", check.title(), &check.origin)?,
+    );
     if check.interval > 0 {
         spec.text("interval", &text::proto_duration(check.interval));
     }
@@ -208,9 +257,18 @@ fn translate_health_check(
     Ok(resource)
 }
 
-fn content<'s>(source: &'s Source, what: &str, name: &str, origin: &Origin) -> Result<&'s str, Diagnostic> {
+fn content<'s>(
+    source: &'s Source,
+    what: &str,
+    name: &str,
+    origin: &Origin,
+) -> Result<&'s str, Diagnostic> {
     let failed = |cause: &str| {
-        Diagnostic::error(format!("failed to read {what} {}: {cause}", text::quote(name))).at(origin.clone())
+        Diagnostic::error(format!(
+            "failed to read {what} {}: {cause}",
+            text::quote(name)
+        ))
+        .at(origin.clone())
     };
     match &source.content {
         Some(Err(problem)) => {
@@ -220,7 +278,9 @@ fn content<'s>(source: &'s Source, what: &str, name: &str, origin: &Origin) -> R
                 None => diagnostic,
             })
         }
-        _ => source.text().ok_or_else(|| failed("path or inline is required")),
+        _ => source
+            .text()
+            .ok_or_else(|| failed("path or inline is required")),
     }
 }
 
@@ -243,22 +303,34 @@ fn bare(kind: &str, id: &str) -> Resource {
         id: id.to_owned(),
         ..Metadata::default()
     };
-    Resource { metadata, spec: json!({}) }
+    Resource {
+        metadata,
+        spec: json!({}),
+    }
 }
 
 fn labelled(kind: &str, id: &str, labels: &[(String, &str)]) -> Resource {
     let mut resource = bare(kind, id);
-    resource.metadata.labels = labels.iter().map(|(key, value)| (key.clone(), (*value).to_owned())).collect();
+    resource.metadata.labels = labels
+        .iter()
+        .map(|(key, value)| (key.clone(), (*value).to_owned()))
+        .collect();
     resource
 }
 
 fn mark_managed(resource: &mut Resource) {
-    resource.metadata.annotations.insert(label("managed-by-cluster-templates"), String::new());
+    resource
+        .metadata
+        .annotations
+        .insert(label("managed-by-cluster-templates"), String::new());
 }
 
 fn describe(resource: &mut Resource, descriptors: &Descriptors) {
     resource.metadata.labels.extend(descriptors.labels.clone());
-    resource.metadata.annotations.extend(descriptors.annotations.clone());
+    resource
+        .metadata
+        .annotations
+        .extend(descriptors.annotations.clone());
 }
 
 /// A protobuf message in its JSON form, where zero values are absent.

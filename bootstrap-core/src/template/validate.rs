@@ -1,11 +1,14 @@
 //! What makes a template invalid, in omnictl's words and order.
 
 mod patches;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::findings::Finding;
-use super::model::{Cluster, Descriptors, Document, FileProblem, HealthCheck, Machine, MachineSet, Manifest};
+use super::model::{
+    Cluster, Descriptors, Document, FileProblem, HealthCheck, Machine, MachineSet, Manifest,
+};
 use super::semver;
 use super::text::{check_uuid, quote};
 use crate::diagnostic::{Diagnostic, Origin};
@@ -17,13 +20,14 @@ pub(super) fn validate(documents: &[Document]) -> Vec<Finding> {
         .iter()
         .filter_map(|document| match document {
             Document::Cluster(cluster) => validate_cluster(cluster),
-            Document::ControlPlane(set) => Finding::group("controlplane is invalid".to_owned(), control_plane(set)),
+            Document::ControlPlane(set) => {
+                Finding::group("controlplane is invalid".to_owned(), control_plane(set))
+            }
             Document::Workers(set) => Finding::group("workers is invalid".to_owned(), workers(set)),
             Document::Machine(machine) => validate_machine(machine),
         })
         .collect();
-    findings.extend(counts(documents));
-    findings.extend(machine_use(documents));
+    findings.extend(usage::validate(documents));
     findings
 }
 
@@ -47,16 +51,33 @@ fn validate_cluster(cluster: &Cluster) -> Option<Finding> {
     let mut findings = Vec::new();
     let name = &cluster.name;
     if name.is_empty() {
-        findings.push(error_with_hint("name is required", &cluster.origin, "add `name:` to the Cluster document"));
+        findings.push(error_with_hint(
+            "name is required",
+            &cluster.origin,
+            "add `name:` to the Cluster document",
+        ));
     }
-    if !name.chars().all(|c| c.is_alphabetic() || is_decimal_digit(c) || matches!(c, '-' | '_')) {
+    if !name
+        .chars()
+        .all(|c| c.is_alphabetic() || is_decimal_digit(c) || matches!(c, '-' | '_'))
+    {
         let message = "name should only contain letters, digits, dashes and underscores";
         findings.push(error(message, &cluster.name_origin));
     }
-    let kubernetes = version(&cluster.kubernetes_version, &cluster.kubernetes_origin, false);
-    findings.extend(Finding::group("error validating Kubernetes version".to_owned(), kubernetes));
+    let kubernetes = version(
+        &cluster.kubernetes_version,
+        &cluster.kubernetes_origin,
+        false,
+    );
+    findings.extend(Finding::group(
+        "error validating Kubernetes version".to_owned(),
+        kubernetes,
+    ));
     let talos = version(&cluster.talos_version, &cluster.talos_origin, true);
-    findings.extend(Finding::group("error validating Talos version".to_owned(), talos));
+    findings.extend(Finding::group(
+        "error validating Talos version".to_owned(),
+        talos,
+    ));
     findings.extend(encryption(cluster));
     findings.extend(descriptors(&cluster.descriptors));
     findings.extend(cluster.patches.iter().filter_map(patches::validate));
@@ -68,7 +89,10 @@ fn validate_cluster(cluster: &Cluster) -> Option<Finding> {
     if !checks.is_empty() {
         findings.push(Finding::Lines(checks));
     }
-    Finding::group(format!("error validating cluster {}", quote(name)), findings)
+    Finding::group(
+        format!("error validating cluster {}", quote(name)),
+        findings,
+    )
 }
 
 /// Go's `unicode.IsDigit`.
@@ -87,7 +111,11 @@ fn version(text: &str, origin: &Origin, needs_v: bool) -> Vec<Finding> {
     }
     if needs_v && !text.starts_with('v') {
         let hint = format!("write v{text}");
-        findings.push(error_with_hint("version should start with 'v'", origin, &hint));
+        findings.push(error_with_hint(
+            "version should start with 'v'",
+            origin,
+            &hint,
+        ));
     }
     findings
 }
@@ -99,26 +127,35 @@ fn encryption(cluster: &Cluster) -> Option<Finding> {
     let origin = &cluster.features.origin;
     match semver::parse_tolerant(&cluster.talos_version) {
         Err(cause) => Some(error(cause, origin)),
-        Ok(version) if version < (1, 5, 0) => {
-            Some(error("disk encryption is supported only for Talos version >= 1.5.0", origin))
-        }
+        Ok(version) if version < (1, 5, 0) => Some(error(
+            "disk encryption is supported only for Talos version >= 1.5.0",
+            origin,
+        )),
         Ok(_) => None,
     }
 }
 
 fn descriptors(descriptors: &Descriptors) -> Vec<Finding> {
-    let check = |what: &'static str, map: &BTreeMap<String, String>, origin: &Origin| -> Vec<Finding> {
-        map.keys()
-            .filter(|key| key.starts_with(RESERVED))
-            .map(|key| {
-                let message =
-                    format!("{what} {} is invalid: prefix {} is reserved for internal use", quote(key), quote(RESERVED));
-                error(message, origin)
-            })
-            .collect()
-    };
+    let check =
+        |what: &'static str, map: &BTreeMap<String, String>, origin: &Origin| -> Vec<Finding> {
+            map.keys()
+                .filter(|key| key.starts_with(RESERVED))
+                .map(|key| {
+                    let message = format!(
+                        "{what} {} is invalid: prefix {} is reserved for internal use",
+                        quote(key),
+                        quote(RESERVED)
+                    );
+                    error(message, origin)
+                })
+                .collect()
+        };
     let mut findings = check("label", &descriptors.labels, &descriptors.labels_origin);
-    findings.extend(check("annotation", &descriptors.annotations, &descriptors.annotations_origin));
+    findings.extend(check(
+        "annotation",
+        &descriptors.annotations,
+        &descriptors.annotations_origin,
+    ));
     findings
 }
 
@@ -145,7 +182,11 @@ fn validate_manifest(manifest: &Manifest) -> Vec<Finding> {
     }
     if manifest.mode == 0 {
         let message = format!("kubernetes manifest {} mode is not set", quote(name));
-        findings.push(error_with_hint(message, origin, "add `mode: full` or `mode: one-time`"));
+        findings.push(error_with_hint(
+            message,
+            origin,
+            "add `mode: full` or `mode: one-time`",
+        ));
     }
     if !source.file.is_empty() && source.inline.is_some() {
         findings.push(error("path and inline are mutually exclusive", origin));
@@ -153,10 +194,17 @@ fn validate_manifest(manifest: &Manifest) -> Vec<Finding> {
     if source.file.is_empty() && source.inline.is_none() {
         findings.push(error("path or inline is required", origin));
     }
-    let label = format!("kubernetes manifest {} descriptors validation failed", quote(name));
+    let label = format!(
+        "kubernetes manifest {} descriptors validation failed",
+        quote(name)
+    );
     findings.extend(Finding::group(label, descriptors(&manifest.descriptors)));
     if let Some(Err(problem)) = &source.content {
-        let message = format!("failed to access {}: {}", quote(&source.file), stat(problem));
+        let message = format!(
+            "failed to access {}: {}",
+            quote(&source.file),
+            stat(problem)
+        );
         findings.push(file_error(message, problem, &source.file_origin));
     }
     findings
@@ -176,7 +224,10 @@ fn health_check_list(list: &[HealthCheck]) -> Vec<Finding> {
         if !own.is_empty() {
             findings.push(Finding::Group(None, own));
         } else if !id.is_empty() && !ids.insert(id) {
-            findings.push(error(format!("duplicate healthcheck {}", quote(id)), &check.origin));
+            findings.push(error(
+                format!("duplicate healthcheck {}", quote(id)),
+                &check.origin,
+            ));
         }
     }
     findings
@@ -186,16 +237,28 @@ fn validate_health_check(check: &HealthCheck) -> Vec<Finding> {
     let (id, origin, source) = (quote(check.title()), &check.origin, &check.source);
     let mut findings = Vec::new();
     if check.name.is_empty() && check.id_override.is_empty() {
-        findings.push(error("either name or idOverride is required for a healthcheck", origin));
+        findings.push(error(
+            "either name or idOverride is required for a healthcheck",
+            origin,
+        ));
     }
     match (&source.inline, source.file.is_empty(), &source.content) {
         (Some(_), false, _) => {
-            findings.push(error(format!("healthcheck {id}: job and file are mutually exclusive"), origin));
+            findings.push(error(
+                format!("healthcheck {id}: job and file are mutually exclusive"),
+                origin,
+            ));
         }
-        (None, true, _) => findings.push(error(format!("healthcheck {id}: job or file is required"), origin)),
+        (None, true, _) => findings.push(error(
+            format!("healthcheck {id}: job or file is required"),
+            origin,
+        )),
         (None, false, Some(Err(problem))) => {
-            let message =
-                format!("healthcheck {id}: failed to access {}: {}", quote(&source.file), stat(problem));
+            let message = format!(
+                "healthcheck {id}: failed to access {}: {}",
+                quote(&source.file),
+                stat(problem)
+            );
             findings.push(file_error(message, problem, &source.file_origin));
         }
         _ => {}
@@ -207,21 +270,36 @@ fn validate_health_check(check: &HealthCheck) -> Vec<Finding> {
 fn control_plane(set: &MachineSet) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !set.name.is_empty() {
-        findings.push(error("custom name is not allowed in the controlplane", &set.origin));
+        findings.push(error(
+            "custom name is not allowed in the controlplane",
+            &set.origin,
+        ));
     }
     if let Some(bootstrap) = &set.bootstrap {
         if bootstrap.cluster_uuid.is_empty() {
-            findings.push(error("clusterUUID is required in bootstrapSpec", &bootstrap.origin));
+            findings.push(error(
+                "clusterUUID is required in bootstrapSpec",
+                &bootstrap.origin,
+            ));
         }
         if bootstrap.snapshot.is_empty() {
-            findings.push(error("snapshot is required in bootstrapSpec", &bootstrap.origin));
+            findings.push(error(
+                "snapshot is required in bootstrapSpec",
+                &bootstrap.origin,
+            ));
         }
     }
     if let Some(strategy) = &set.update {
-        findings.push(error("updateStrategy is not allowed in the controlplane", &strategy.origin));
+        findings.push(error(
+            "updateStrategy is not allowed in the controlplane",
+            &strategy.origin,
+        ));
     }
     if let Some(strategy) = &set.delete {
-        findings.push(error("deleteStrategy is not allowed in the controlplane", &strategy.origin));
+        findings.push(error(
+            "deleteStrategy is not allowed in the controlplane",
+            &strategy.origin,
+        ));
     }
     findings.extend(machine_set(set));
     findings
@@ -230,10 +308,16 @@ fn control_plane(set: &MachineSet) -> Vec<Finding> {
 fn workers(set: &MachineSet) -> Vec<Finding> {
     let mut findings = Vec::new();
     if set.name == "control-planes" {
-        findings.push(error("name \"control-planes\" cannot be used in workers", &set.origin));
+        findings.push(error(
+            "name \"control-planes\" cannot be used in workers",
+            &set.origin,
+        ));
     }
     if let Some(bootstrap) = &set.bootstrap {
-        findings.push(error("bootstrapSpec is not allowed in workers", &bootstrap.origin));
+        findings.push(error(
+            "bootstrapSpec is not allowed in workers",
+            &bootstrap.origin,
+        ));
     }
     findings.extend(machine_set(set));
     findings
@@ -247,18 +331,30 @@ fn machine_set(set: &MachineSet) -> Vec<Finding> {
             findings.push(error(message, &class.origin));
         }
         if set.kernel_args.is_some() {
-            let message = "kernelArgs cannot be defined for machine set since it uses machine class";
-            findings.push(error_with_hint(message, &class.origin, "give kernel arguments in the machine class"));
+            let message =
+                "kernelArgs cannot be defined for machine set since it uses machine class";
+            findings.push(error_with_hint(
+                message,
+                &class.origin,
+                "give kernel arguments in the machine class",
+            ));
         }
     }
-    findings.extend(set.machines.iter().filter_map(|(id, origin)| machine_id(id, origin)));
+    findings.extend(
+        set.machines
+            .iter()
+            .filter_map(|(id, origin)| machine_id(id, origin)),
+    );
     findings.extend(set.patches.iter().filter_map(patches::validate));
     findings
 }
 
 fn machine_id(id: &str, origin: &Origin) -> Option<Finding> {
     let cause = check_uuid(id).err()?;
-    Some(error(format!("invalid machine ID {}: {cause}", quote(id)), origin))
+    Some(error(
+        format!("invalid machine ID {}: {cause}", quote(id)),
+        origin,
+    ))
 }
 
 fn validate_machine(machine: &Machine) -> Option<Finding> {
@@ -273,99 +369,8 @@ fn validate_machine(machine: &Machine) -> Option<Finding> {
         findings.push(error(message, &machine.install_origin));
     }
     findings.extend(machine.patches.iter().filter_map(patches::validate));
-    Finding::group(format!("machine {} is invalid", quote(&machine.name)), findings)
+    Finding::group(
+        format!("machine {} is invalid", quote(&machine.name)),
+        findings,
+    )
 }
-
-fn counts(documents: &[Document]) -> Vec<Finding> {
-    let whole = Origin { file: file_of(documents), ..Origin::default() };
-    let mut findings = Vec::new();
-    let clusters: Vec<_> = documents.iter().filter(|document| matches!(document, Document::Cluster(_))).collect();
-    let planes: Vec<_> = documents.iter().filter(|document| matches!(document, Document::ControlPlane(_))).collect();
-    for (what, found) in [("cluster", clusters), ("controlplane", planes)] {
-        if found.len() != 1 {
-            let origin = found.get(1).map_or(&whole, |document| document.origin());
-            findings.push(error(format!("template should contain 1 {what}, got {}", found.len()), origin));
-        }
-    }
-    findings
-}
-
-fn file_of(documents: &[Document]) -> std::path::PathBuf {
-    documents.first().map(|document| document.origin().file.clone()).unwrap_or_default()
-}
-
-/// Rules about which machine is used where.
-fn machine_use(documents: &[Document]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut names: BTreeMap<&str, Vec<&Origin>> = BTreeMap::new();
-    let mut worker_sets: BTreeMap<&str, Vec<(&str, &Origin)>> = BTreeMap::new();
-    let mut plane: Vec<(&str, &Origin)> = Vec::new();
-    for document in documents {
-        match document {
-            Document::Workers(set) => {
-                names.entry(&set.name).or_default().push(&set.origin);
-                for (id, origin) in &set.machines {
-                    worker_sets.entry(id).or_default().push((&set.name, origin));
-                }
-            }
-            Document::ControlPlane(set) => {
-                plane.extend(set.machines.iter().map(|(id, origin)| (id.as_str(), origin)));
-            }
-            _ => {}
-        }
-    }
-    for (name, origins) in names.iter().filter(|(_, origins)| origins.len() > 1) {
-        let message = format!("duplicate workers with name {}", quote(name));
-        findings.push(error_with_hint(message, origins[1], "give each Workers document its own name"));
-    }
-    for (id, sets) in worker_sets.iter().filter(|(_, sets)| sets.len() > 1) {
-        let quoted: Vec<_> = sets.iter().map(|(name, _)| quote(name)).collect();
-        let message = format!("machine {} is used in multiple workers: [{}]", quote(id), quoted.join(" "));
-        findings.push(error(message, sets[1].1));
-    }
-    let in_plane: BTreeSet<&str> = plane.iter().map(|(id, _)| *id).collect();
-    let both: Vec<&str> = worker_sets.keys().copied().filter(|id| in_plane.contains(id)).collect();
-    if let Some(origin) = both.first().and_then(|id| worker_sets.get(id)).and_then(|sets| sets.first()) {
-        let message = format!("machines [{}] are used in both controlplane and workers", both.join(" "));
-        findings.push(error(message, origin.1));
-    }
-    findings.extend(machine_documents(documents, &plane, &worker_sets));
-    findings
-}
-
-fn machine_documents(
-    documents: &[Document],
-    plane: &[(&str, &Origin)],
-    worker_sets: &BTreeMap<&str, Vec<(&str, &Origin)>>,
-) -> Vec<Finding> {
-    let machines = || {
-        documents.iter().filter_map(|document| match document {
-            Document::Machine(machine) => Some(machine),
-            _ => None,
-        })
-    };
-    let in_plane = |id: &str| plane.iter().any(|(other, _)| *other == id);
-    let mut findings: Vec<Finding> = machines()
-        .filter(|machine| !in_plane(&machine.name) && !worker_sets.contains_key(machine.name.as_str()))
-        .map(|machine| {
-            let message = format!("machine {} is not used in controlplane or workers", quote(&machine.name));
-            error_with_hint(message, &machine.name_origin, "list the machine in a ControlPlane or Workers document")
-        })
-        .collect();
-    let locked: BTreeSet<&str> = machines().filter(|machine| machine.locked).map(|machine| machine.name.as_str()).collect();
-    findings.extend(plane.iter().filter(|(id, _)| locked.contains(id)).map(|(id, origin)| {
-        error(format!("machine {} is locked and used in controlplane", quote(id)), origin)
-    }));
-    findings
-}
-
-impl Document {
-    fn origin(&self) -> &Origin {
-        match self {
-            Self::Cluster(cluster) => &cluster.origin,
-            Self::ControlPlane(set) | Self::Workers(set) => &set.origin,
-            Self::Machine(machine) => &machine.origin,
-        }
-    }
-}
-

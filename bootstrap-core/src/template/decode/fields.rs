@@ -34,14 +34,20 @@ impl Reader<'_> {
     pub(super) fn scalar(&mut self, node: &Node, what: &str) -> Option<String> {
         match &node.content {
             _ if node.is_null() => Some(String::new()),
-            Content::Scalar(scalar) if scalar.plain && scalar.tag.is_none() && go_yaml::is_timestamp(&scalar.text) => {
+            Content::Scalar(scalar)
+                if scalar.plain && scalar.tag.is_none() && go_yaml::is_timestamp(&scalar.text) =>
+            {
                 let message = format!("cannot construct !!timestamp `{}` into string", scalar.text);
                 self.fail(node, message, Some("put the value in quotes"));
                 None
             }
             Content::Scalar(scalar) => Some(scalar.text.clone()),
             _ => {
-                self.fail(node, format!("{what} must be a string, not {}", node.kind()), None);
+                self.fail(
+                    node,
+                    format!("{what} must be a string, not {}", node.kind()),
+                    None,
+                );
                 None
             }
         }
@@ -69,18 +75,34 @@ impl<'n> Fields<'n> {
                         }
                         name => {
                             let name = name.unwrap_or("null");
-                            let hint = nearest(name, known).map(|near| format!("did you mean `{near}`?"));
+                            let hint =
+                                nearest(name, known).map(|near| format!("did you mean `{near}`?"));
                             let hint = hint.unwrap_or_else(|| {
-                                let known: Vec<_> = known.iter().filter(|name| **name != "kind").copied().collect();
+                                let known: Vec<_> = known
+                                    .iter()
+                                    .filter(|name| **name != "kind")
+                                    .copied()
+                                    .collect();
                                 format!("known fields: {}", known.join(", "))
                             });
-                            reader.fail(key, format!("field {name} not found in type models.{model}"), Some(&hint));
+                            reader.fail(
+                                key,
+                                format!("field {name} not found in type models.{model}"),
+                                Some(&hint),
+                            );
                         }
                     }
                 }
             }
             None if node.is_null() => {}
-            None => reader.fail(node, format!("{} found where a mapping ({model}) is expected", node.kind()), None),
+            None => reader.fail(
+                node,
+                format!(
+                    "{} found where a mapping ({model}) is expected",
+                    node.kind()
+                ),
+                None,
+            ),
         }
         Self { node, pairs }
     }
@@ -91,7 +113,10 @@ impl<'n> Fields<'n> {
     }
 
     fn peek(&self, name: &str) -> Option<&'n Node> {
-        self.pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+        self.pairs
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| *value)
     }
 
     /// Where a key's value stands, or the mapping where it is absent. Ask before taking it or after: both work.
@@ -100,25 +125,35 @@ impl<'n> Fields<'n> {
     }
 
     pub(super) fn string(&mut self, name: &str, reader: &mut Reader) -> String {
-        self.take(name).and_then(|node| reader.scalar(node, name)).unwrap_or_default()
+        self.take(name)
+            .and_then(|node| reader.scalar(node, name))
+            .unwrap_or_default()
     }
 
     pub(super) fn boolean(&mut self, name: &str, reader: &mut Reader) -> bool {
-        let Some(node) = self.take(name) else { return false };
+        let Some(node) = self.take(name) else {
+            return false;
+        };
         let parsed = node.as_bool().or_else(|| match node.as_str() {
             Some("y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON") => Some(true),
             Some("n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF") => Some(false),
             _ => None,
         });
         if parsed.is_none() {
-            reader.fail(node, format!("{name} must be true or false, not {}", node.kind()), None);
+            reader.fail(
+                node,
+                format!("{name} must be true or false, not {}", node.kind()),
+                None,
+            );
         }
         parsed.unwrap_or_default()
     }
 
     /// A Go duration in nanoseconds.
     pub(super) fn duration(&mut self, name: &str, reader: &mut Reader) -> i64 {
-        let Some(node) = self.take(name) else { return 0 };
+        let Some(node) = self.take(name) else {
+            return 0;
+        };
         let parsed = match &node.content {
             Content::Scalar(scalar) if matches!(node.to_json(), serde_json::Value::String(_)) => {
                 text::duration(&scalar.text)
@@ -126,7 +161,10 @@ impl<'n> Fields<'n> {
             _ => None,
         };
         if parsed.is_none() {
-            let message = format!("{name} is no duration: {}", node.as_str().unwrap_or(node.kind()));
+            let message = format!(
+                "{name} is no duration: {}",
+                node.as_str().unwrap_or(node.kind())
+            );
             reader.fail(node, message, Some("write it like 30s, 5m or 1h30m"));
         }
         parsed.unwrap_or_default()
@@ -134,30 +172,60 @@ impl<'n> Fields<'n> {
 
     /// A list of strings with their places.
     pub(super) fn strings(&mut self, name: &str, reader: &mut Reader) -> Vec<(String, Origin)> {
-        let Some(node) = self.take(name) else { return Vec::new() };
+        let Some(node) = self.take(name) else {
+            return Vec::new();
+        };
         let Some(items) = node.as_sequence() else {
-            reader.fail(node, format!("{name} must be a list, not {}", node.kind()), None);
+            reader.fail(
+                node,
+                format!("{name} must be a list, not {}", node.kind()),
+                None,
+            );
             return Vec::new();
         };
         let what = format!("an item of {name}");
-        items.iter().filter_map(|item| Some((reader.scalar(item, &what)?, reader.origin(item)))).collect()
+        items
+            .iter()
+            .filter_map(|item| Some((reader.scalar(item, &what)?, reader.origin(item))))
+            .collect()
     }
 
     pub(super) fn optional_list(&mut self, name: &str, reader: &mut Reader) -> Option<Vec<String>> {
         self.peek(name)?;
-        Some(self.strings(name, reader).into_iter().map(|(text, _)| text).collect())
+        Some(
+            self.strings(name, reader)
+                .into_iter()
+                .map(|(text, _)| text)
+                .collect(),
+        )
     }
 
-    pub(super) fn list<T>(&mut self, name: &str, reader: &mut Reader, decode: fn(&Node, &mut Reader) -> T) -> Vec<T> {
-        let Some(node) = self.take(name) else { return Vec::new() };
+    pub(super) fn list<T>(
+        &mut self,
+        name: &str,
+        reader: &mut Reader,
+        decode: fn(&Node, &mut Reader) -> T,
+    ) -> Vec<T> {
+        let Some(node) = self.take(name) else {
+            return Vec::new();
+        };
         let Some(items) = node.as_sequence() else {
-            reader.fail(node, format!("{name} must be a list, not {}", node.kind()), None);
+            reader.fail(
+                node,
+                format!("{name} must be a list, not {}", node.kind()),
+                None,
+            );
             return Vec::new();
         };
         items.iter().map(|item| decode(item, reader)).collect()
     }
 
-    pub(super) fn nested<T>(&mut self, name: &str, reader: &mut Reader, decode: fn(&Node, &mut Reader) -> T) -> Option<T> {
+    pub(super) fn nested<T>(
+        &mut self,
+        name: &str,
+        reader: &mut Reader,
+        decode: fn(&Node, &mut Reader) -> T,
+    ) -> Option<T> {
         self.take(name).map(|node| decode(node, reader))
     }
 
@@ -171,15 +239,23 @@ impl<'n> Fields<'n> {
     }
 
     fn map(&mut self, name: &str, reader: &mut Reader) -> BTreeMap<String, String> {
-        let Some(node) = self.take(name) else { return BTreeMap::new() };
+        let Some(node) = self.take(name) else {
+            return BTreeMap::new();
+        };
         let Some(pairs) = node.as_mapping() else {
-            reader.fail(node, format!("{name} must be a mapping, not {}", node.kind()), None);
+            reader.fail(
+                node,
+                format!("{name} must be a mapping, not {}", node.kind()),
+                None,
+            );
             return BTreeMap::new();
         };
         let mut map = BTreeMap::new();
         for (key, value) in pairs {
             let what = format!("a value of {name}");
-            if let (Some(key), Some(value)) = (reader.scalar(key, "a key"), reader.scalar(value, &what)) {
+            if let (Some(key), Some(value)) =
+                (reader.scalar(key, "a key"), reader.scalar(value, &what))
+            {
                 map.insert(key, value);
             }
         }
@@ -189,7 +265,8 @@ impl<'n> Fields<'n> {
 
 /// The known name that a mistyped one most likely means.
 pub(in crate::template) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
-    let distance = |name: &str| strsim::damerau_levenshtein(&written.to_lowercase(), &name.to_lowercase());
+    let distance =
+        |name: &str| strsim::damerau_levenshtein(&written.to_lowercase(), &name.to_lowercase());
     let near = known.iter().copied().min_by_key(|name| distance(name))?;
     (distance(near) <= written.len().max(3) / 3).then_some(near)
 }

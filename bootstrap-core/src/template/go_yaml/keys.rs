@@ -24,7 +24,11 @@ fn merge_sort(mut left: Vec<Pair>) -> Vec<Pair> {
     let mut merged = Vec::with_capacity(left.len() + right.len());
     let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
     while let (Some((a, _)), Some((b, _))) = (left.peek(), right.peek()) {
-        let next = if compare(b, a) == Ordering::Less { right.next() } else { left.next() };
+        let next = if compare(b, a) == Ordering::Less {
+            right.next()
+        } else {
+            left.next()
+        };
         merged.extend(next);
     }
     merged.extend(left);
@@ -67,24 +71,37 @@ fn rank(value: &Value) -> u8 {
 }
 
 /// Letters after everything else, runs of digits by their number.
-fn natural(a: &str, b: &str) -> Ordering {
-    let (x, y): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let Some(at) = x.iter().zip(&y).position(|(p, q)| p != q) else {
-        return x.len().cmp(&y.len());
+fn natural(left: &str, right: &str) -> Ordering {
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let Some(at) = left
+        .iter()
+        .zip(&right)
+        .position(|(one, other)| one != other)
+    else {
+        return left.len().cmp(&right.len());
     };
-    let (p, q) = (x[at], y[at]);
-    let after_digit = at > 0 && is_digit(x[at - 1]);
-    match (p.is_alphabetic(), q.is_alphabetic()) {
-        (true, true) => p.cmp(&q),
-        (true, false) => if after_digit { Ordering::Less } else { Ordering::Greater },
-        (false, true) => if after_digit { Ordering::Greater } else { Ordering::Less },
+    let (one, other) = (left[at], right[at]);
+    let after_digit = at > 0 && is_digit(left[at - 1]);
+    match (one.is_alphabetic(), other.is_alphabetic()) {
+        (true, true) => one.cmp(&other),
+        (true, false) if after_digit => Ordering::Less,
+        (true, false) => Ordering::Greater,
+        (false, true) if after_digit => Ordering::Greater,
+        (false, true) => Ordering::Less,
         (false, false) => {
             // Zeros inside a longer number are digits of it, not leading ones.
-            let inside = (p == '0' || q == '0')
-                && x[..at].iter().rev().take_while(|character| is_digit(**character)).any(|digit| *digit != '0');
-            let (number_x, end_x) = run(&x, at, inside);
-            let (number_y, end_y) = run(&y, at, inside);
-            number_x.cmp(&number_y).then(end_x.cmp(&end_y)).then(p.cmp(&q))
+            let inside = (one == '0' || other == '0')
+                && left[..at]
+                    .iter()
+                    .rev()
+                    .take_while(|character| is_digit(**character))
+                    .any(|digit| *digit != '0');
+            let (left_number, left_end) = run(&left, at, inside);
+            let (right_number, right_end) = run(&right, at, inside);
+            left_number
+                .cmp(&right_number)
+                .then(left_end.cmp(&right_end))
+                .then(one.cmp(&other))
         }
     }
 }

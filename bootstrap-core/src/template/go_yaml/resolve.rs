@@ -29,7 +29,9 @@ pub(super) fn plain(text: &str) -> Value {
         "true" | "True" | "TRUE" => return Value::Bool(true),
         "false" | "False" | "FALSE" => return Value::Bool(false),
         ".nan" | ".NaN" | ".NAN" => return Value::Float(f64::NAN),
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Value::Float(f64::INFINITY),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => {
+            return Value::Float(f64::INFINITY);
+        }
         "-.inf" | "-.Inf" | "-.INF" => return Value::Float(f64::NEG_INFINITY),
         "-0" | "-0.0" => return Value::Float(-0.0),
         _ => {}
@@ -56,17 +58,28 @@ fn numeric(text: &str) -> Option<Value> {
     if let Some(whole) = integer(&digits) {
         return Some(Value::Int(whole));
     }
-    if is_decimal(&digits) { parse_float(&digits) } else { None }
+    if is_decimal(&digits) {
+        parse_float(&digits)
+    } else {
+        None
+    }
 }
 
 /// `.5` and the like; Go takes no underscores here.
 fn fraction(text: &str) -> Option<Value> {
-    if is_decimal(text) { parse_float(text) } else { None }
+    if is_decimal(text) {
+        parse_float(text)
+    } else {
+        None
+    }
 }
 
 fn parse_float(text: &str) -> Option<Value> {
     // Go reports an overflow as an error, so such text stays a string.
-    text.parse::<f64>().ok().filter(|float| float.is_finite()).map(Value::Float)
+    text.parse::<f64>()
+        .ok()
+        .filter(|float| float.is_finite())
+        .map(Value::Float)
 }
 
 fn integer(text: &str) -> Option<i128> {
@@ -97,20 +110,32 @@ fn integer(text: &str) -> Option<i128> {
 fn is_decimal(text: &str) -> bool {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))),
+        Some((mantissa, exponent)) => (
+            mantissa,
+            Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)),
+        ),
         None => (unsigned, None),
     };
     let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let mantissa_fits = match mantissa.split_once('.') {
-        Some((whole, rest)) => all_digits(whole) && all_digits(rest) && !(whole.is_empty() && rest.is_empty()),
+        Some((whole, rest)) => {
+            all_digits(whole) && all_digits(rest) && !(whole.is_empty() && rest.is_empty())
+        }
         None => !mantissa.is_empty() && all_digits(mantissa),
     };
     mantissa_fits && exponent.is_none_or(|digits| !digits.is_empty() && all_digits(digits))
 }
 
 fn binary(text: &str) -> String {
-    let compact: String = text.chars().filter(|character| !character.is_whitespace()).collect();
-    STANDARD.decode(compact).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| text.to_owned())
+    let compact: String = text
+        .chars()
+        .filter(|character| !character.is_whitespace())
+        .collect();
+    STANDARD
+        .decode(compact)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_else(|| text.to_owned())
 }
 
 /// Go's `strconv.FormatFloat(float, 'g', -1, 64)` with YAML's names for the specials.

@@ -21,17 +21,29 @@ struct Traits {
 /// The style asked for by what the text would resolve to.
 pub(super) fn for_text(text: &str) -> Style {
     if text.contains('\n') {
-        return if text.chars().all(char::is_whitespace) { Style::Double } else { Style::Literal };
+        return if text.chars().all(char::is_whitespace) {
+            Style::Double
+        } else {
+            Style::Literal
+        };
     }
     if is_old_boolean(text) || text == "<<" || is_base_60(text) {
         return Style::Single;
     }
-    if resolve::is_string(text) { Style::Plain } else { Style::Double }
+    if resolve::is_string(text) {
+        Style::Plain
+    } else {
+        Style::Double
+    }
 }
 
 /// The style for a scalar whose type does not matter.
 pub(super) fn for_bare(text: &str) -> Style {
-    if text.contains('\n') { Style::Literal } else { Style::Plain }
+    if text.contains('\n') {
+        Style::Literal
+    } else {
+        Style::Plain
+    }
 }
 
 /// The style that the text and the place allow.
@@ -60,7 +72,12 @@ pub(super) fn is_simple_key(text: &str) -> bool {
 
 fn analyse(text: &str) -> Traits {
     if text.is_empty() {
-        return Traits { multiline: false, plain: true, single: true, block: false };
+        return Traits {
+            multiline: false,
+            plain: true,
+            single: true,
+            block: false,
+        };
     }
     let characters: Vec<char> = text.chars().collect();
     let last = characters.len() - 1;
@@ -69,9 +86,12 @@ fn analyse(text: &str) -> Traits {
     let (mut break_then_space, mut space_then_break) = (false, false);
     let mut before = None;
     for (at, &character) in characters.iter().enumerate() {
-        let blank_follows = characters.get(at + 1).is_none_or(|next| matches!(next, ' ' | '\t'));
+        let blank_follows = characters
+            .get(at + 1)
+            .is_none_or(|next| matches!(next, ' ' | '\t'));
         indicators |= match character {
-            '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`'
+            '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%'
+            | '@' | '`'
                 if at == 0 =>
             {
                 true
@@ -95,7 +115,11 @@ fn analyse(text: &str) -> Traits {
     let unquotable = break_then_space || space_then_break || tabs || special;
     Traits {
         multiline: breaks,
-        plain: !(edge(characters[0]) || edge(characters[last]) || unquotable || breaks || indicators),
+        plain: !(edge(characters[0])
+            || edge(characters[last])
+            || unquotable
+            || breaks
+            || indicators),
         single: !unquotable,
         block: !(characters[last] == ' ' || space_then_break || special),
     }
@@ -118,7 +142,21 @@ pub(super) fn is_printable(character: char) -> bool {
 fn is_old_boolean(text: &str) -> bool {
     matches!(
         text,
-        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF"
+        "y" | "Y"
+            | "yes"
+            | "Yes"
+            | "YES"
+            | "on"
+            | "On"
+            | "ON"
+            | "n"
+            | "N"
+            | "no"
+            | "No"
+            | "NO"
+            | "off"
+            | "Off"
+            | "OFF"
     )
 }
 
@@ -128,7 +166,10 @@ fn is_base_60(text: &str) -> bool {
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
     let mut parts = whole.split(':');
     let first = parts.next().unwrap_or_default();
-    let number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+    let number = |part: &str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'_')
+    };
     let sixtieth = |part: &str| match part.as_bytes() {
         [digit] => digit.is_ascii_digit(),
         [tens, digit] => matches!(tens, b'0'..=b'5') && digit.is_ascii_digit(),

@@ -30,7 +30,12 @@ struct Cursor<'text>(&'text str);
 
 impl Cursor<'_> {
     fn number(&mut self, least: usize, most: usize) -> Option<u32> {
-        let digits = self.0.bytes().take(most).take_while(u8::is_ascii_digit).count();
+        let digits = self
+            .0
+            .bytes()
+            .take(most)
+            .take_while(u8::is_ascii_digit)
+            .count();
         if digits < least {
             return None;
         }
@@ -53,12 +58,17 @@ impl Cursor<'_> {
         if hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        Some(format!("{hour:02}:{minute:02}:{second:02}{}", self.fraction()))
+        Some(format!(
+            "{hour:02}:{minute:02}:{second:02}{}",
+            self.fraction()
+        ))
     }
 
     /// Go keeps nine digits and prints none that are trailing zeros.
     fn fraction(&mut self) -> String {
-        let Some(after) = self.0.strip_prefix(['.', ',']) else { return String::new() };
+        let Some(after) = self.0.strip_prefix(['.', ',']) else {
+            return String::new();
+        };
         let digits = after.bytes().take_while(u8::is_ascii_digit).count();
         if digits == 0 {
             return String::new();
@@ -66,14 +76,22 @@ impl Cursor<'_> {
         let (fraction, rest) = after.split_at(digits);
         self.0 = rest;
         let kept = fraction[..digits.min(9)].trim_end_matches('0');
-        if kept.is_empty() { String::new() } else { format!(".{kept}") }
+        if kept.is_empty() {
+            String::new()
+        } else {
+            format!(".{kept}")
+        }
     }
 
     fn zone(&mut self) -> Option<String> {
         if self.literal('Z').is_some() {
             return Some("Z".to_owned());
         }
-        let sign = self.0.chars().next().filter(|sign| matches!(sign, '+' | '-'))?;
+        let sign = self
+            .0
+            .chars()
+            .next()
+            .filter(|sign| matches!(sign, '+' | '-'))?;
         self.0 = &self.0[1..];
         let hours = self.number(2, 2)?;
         self.literal(':')?;
@@ -82,14 +100,20 @@ impl Cursor<'_> {
             return None;
         }
         let total = hours * 60 + minutes;
-        Some(if total == 0 { "Z".to_owned() } else { format!("{sign}{:02}:{:02}", total / 60, total % 60) })
+        Some(if total == 0 {
+            "Z".to_owned()
+        } else {
+            format!("{sign}{:02}:{:02}", total / 60, total % 60)
+        })
     }
 }
 
 fn days_in(year: u32, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
+            29
+        }
         2 => 28,
         _ => 31,
     }

@@ -32,7 +32,15 @@ enum Place {
 
 impl Writer {
     pub(super) fn new(best_indent: usize) -> Self {
-        Self { out: String::new(), best_indent, indent: None, column: 0, whitespace: true, indention: true, first: true }
+        Self {
+            out: String::new(),
+            best_indent,
+            indent: None,
+            column: 0,
+            whitespace: true,
+            indention: true,
+            first: true,
+        }
     }
 
     pub(super) fn finish(self) -> String {
@@ -183,7 +191,8 @@ impl Writer {
         let escape_all = text.starts_with('\u{feff}');
         let characters: Vec<char> = text.chars().collect();
         for (at, &character) in characters.iter().enumerate() {
-            let plain = style::is_printable(character) && !style::is_break(character) && !escape_all;
+            let plain =
+                style::is_printable(character) && !style::is_break(character) && !escape_all;
             if !plain || matches!(character, '"' | '\\') {
                 self.escape(character);
                 spaces = false;
@@ -283,7 +292,13 @@ impl Writer {
         self.whitespace = true;
     }
 
-    fn indicator(&mut self, text: &str, needs_whitespace: bool, is_whitespace: bool, is_indention: bool) {
+    fn indicator(
+        &mut self,
+        text: &str,
+        needs_whitespace: bool,
+        is_whitespace: bool,
+        is_indention: bool,
+    ) {
         if needs_whitespace && !self.whitespace {
             self.put(' ');
         }

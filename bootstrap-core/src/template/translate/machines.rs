@@ -3,16 +3,24 @@
 use omni_client::Resource;
 
 use super::{
-    Context, INSTALL_DISKS, KERNEL_ARGS, MACHINE_SET_NODES, MACHINE_SETS, Placed, SET_WEIGHT, Spec, bare, describe,
-    extensions, label, labelled, mark_managed, patches,
+    Context, INSTALL_DISKS, KERNEL_ARGS, MACHINE_SET_NODES, MACHINE_SETS, Placed, SET_WEIGHT, Spec,
+    bare, describe, extensions, label, labelled, mark_managed, patches,
 };
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::template::model::{Machine, MachineSet, Strategy};
 use crate::template::{MachineCount, set_name};
 
-pub(super) fn machine_set(set: &MachineSet, control_plane: bool, context: &Context) -> Result<Vec<Placed>, Diagnostic> {
+pub(super) fn machine_set(
+    set: &MachineSet,
+    control_plane: bool,
+    context: &Context,
+) -> Result<Vec<Placed>, Diagnostic> {
     let id = format!("{}-{}", context.cluster, set_name(set, control_plane));
-    let role = label(if control_plane { "role-controlplane" } else { "role-worker" });
+    let role = label(if control_plane {
+        "role-controlplane"
+    } else {
+        "role-worker"
+    });
     let cluster = (label("cluster"), context.cluster);
     let mut resource = labelled(MACHINE_SETS, &id, &[cluster.clone(), (role.clone(), "")]);
     describe(&mut resource, &set.descriptors);
@@ -21,8 +29,7 @@ pub(super) fn machine_set(set: &MachineSet, control_plane: bool, context: &Conte
     let own = [cluster, (label("machine-set"), id.as_str())];
     if set.class.is_some() {
         if context.cluster_kernel_args.is_some() {
-            let message =
-                "kernelArgs cannot be defined at cluster level for this machine set since it uses a machine class";
+            let message = "kernelArgs cannot be defined at cluster level for this machine set since it uses a machine class";
             return Err(Diagnostic::error(message)
                 .at(set.origin.clone())
                 .hint("give kernel arguments in the machine class instead"));
@@ -48,13 +55,19 @@ fn node(
     context: &Context,
 ) -> Vec<Placed> {
     let mut resource = labelled(MACHINE_SET_NODES, id, own);
-    resource.metadata.labels.insert(role.to_owned(), String::new());
+    resource
+        .metadata
+        .labels
+        .insert(role.to_owned(), String::new());
     let described = context.descriptors.get(id);
     if let Some(descriptors) = described {
         describe(&mut resource, descriptors);
     }
     if context.locked.contains(id) {
-        resource.metadata.annotations.insert(label("locked"), String::new());
+        resource
+            .metadata
+            .annotations
+            .insert(label("locked"), String::new());
     }
     let mut resources = vec![(resource, origin.clone())];
     // A machine with a document of its own gets its arguments there.
@@ -66,7 +79,11 @@ fn node(
 }
 
 fn spec(set: &MachineSet) -> serde_json::Value {
-    let kind = |strategy: Option<&Strategy>, default| strategy.and_then(|strategy| strategy.kind).unwrap_or(default);
+    let kind = |strategy: Option<&Strategy>, default| {
+        strategy
+            .and_then(|strategy| strategy.kind)
+            .unwrap_or(default)
+    };
     let mut spec = Spec::default();
     spec.number("update_strategy", kind(set.update.as_ref(), 1));
     if let Some(bootstrap) = &set.bootstrap {
@@ -114,10 +131,23 @@ pub(super) fn machine(machine: &Machine, context: &Context) -> Result<Vec<Placed
         resource.spec = spec.into_value();
         resources.push((resource, machine.install_origin.clone()));
     }
-    let own = [(label("cluster"), context.cluster), (label("cluster-machine"), id)];
-    resources.extend(patches(&machine.patches, &format!("cm-{id}"), SET_WEIGHT, &own)?);
+    let own = [
+        (label("cluster"), context.cluster),
+        (label("cluster-machine"), id),
+    ];
+    resources.extend(patches(
+        &machine.patches,
+        &format!("cm-{id}"),
+        SET_WEIGHT,
+        &own,
+    )?);
     let set_args = context.set_kernel_args.get(id).copied().flatten();
-    if let Some(args) = machine.kernel_args.as_ref().or(set_args).or(context.cluster_kernel_args) {
+    if let Some(args) = machine
+        .kernel_args
+        .as_ref()
+        .or(set_args)
+        .or(context.cluster_kernel_args)
+    {
         resources.push((kernel_args(id, args), machine.origin.clone()));
     }
     if let Some(list) = &machine.extensions {

@@ -15,11 +15,19 @@ pub(super) fn validate(patch: &Patch) -> Option<Finding> {
         findings.push(error("path and inline are mutually exclusive", origin));
     }
     if source.file.is_empty() && source.inline.is_none() {
-        findings.push(error_with_hint("path or inline is required", origin, "add `file:` or `inline:`"));
+        findings.push(error_with_hint(
+            "path or inline is required",
+            origin,
+            "add `file:` or `inline:`",
+        ));
     }
     match (&source.content, &source.inline) {
         (Some(Err(problem)), _) => {
-            let message = format!("failed to access {}: {}", quote(&source.file), problem.message);
+            let message = format!(
+                "failed to access {}: {}",
+                quote(&source.file),
+                problem.message
+            );
             findings.push(file_error(message, problem, &source.file_origin));
         }
         (Some(Ok(text)), _) => {
@@ -46,7 +54,10 @@ fn content(label: String, text: &str, source: &Source) -> Option<Finding> {
         Ok(nodes) => nodes,
         Err(problems) => {
             let first = problems.first()?;
-            let message = format!("{label}: decode error: {} (line {})", first.message, first.line);
+            let message = format!(
+                "{label}: decode error: {} (line {})",
+                first.message, first.line
+            );
             let diagnostic = Diagnostic::error(message).at(places.at(first.line, first.column));
             return Some(Finding::One(match &first.hint {
                 Some(hint) => diagnostic.hint(hint),
@@ -54,15 +65,22 @@ fn content(label: String, text: &str, source: &Source) -> Option<Finding> {
             }));
         }
     };
-    if let Some((message, at)) = nodes.iter().enumerate().find_map(|(at, node)| Some((talos::load_error(node)?, at))) {
+    if let Some((message, at)) = nodes
+        .iter()
+        .enumerate()
+        .find_map(|(at, node)| Some((talos::load_error(node)?, at)))
+    {
         let origin = places.of(&nodes, at, &[]);
         let diagnostic = Diagnostic::error(format!("{label}: {message}")).at(origin);
-        return Some(Finding::One(diagnostic.hint("the keys known are those of Talos 1.14")));
+        return Some(Finding::One(
+            diagnostic.hint("the keys known are those of Talos 1.14"),
+        ));
     }
     let mut findings = Vec::new();
     for (at, node) in nodes.iter().enumerate() {
         for forbidden in talos::forbidden(node) {
-            let diagnostic = Diagnostic::error(forbidden.message).at(places.of(&nodes, at, &forbidden.path));
+            let diagnostic =
+                Diagnostic::error(forbidden.message).at(places.of(&nodes, at, &forbidden.path));
             findings.push(Finding::One(match forbidden.hint {
                 Some(hint) => diagnostic.hint(hint),
                 None => diagnostic,
@@ -82,33 +100,53 @@ impl Places<'_> {
     fn at(&self, line: usize, column: usize) -> Origin {
         match &self.source.inline {
             Some(inline) if self.source.content.is_none() => inline.origin.clone(),
-            _ => Origin { file: self.patch_file(), line, column },
+            _ => Origin {
+                file: self.patch_file(),
+                line,
+                column,
+            },
         }
     }
 
     /// The deepest known node on a way through document `at`.
     fn of(&self, nodes: &[Node], at: usize, way: &[&str]) -> Origin {
-        let inline = self.source.inline.as_ref().filter(|_| self.source.content.is_none());
+        let inline = self
+            .source
+            .inline
+            .as_ref()
+            .filter(|_| self.source.content.is_none());
         match inline {
             None => {
                 let node = nodes.get(at).map(|node| deepest(node, way));
                 node.map_or_else(|| self.at(0, 0), |node| self.at(node.line, node.column))
             }
             Some(inline) => {
-                let written = inline.documents.as_ref().and_then(|documents| documents.get(at));
-                written.map_or_else(|| inline.origin.clone(), |node| deepest(node, way).origin(&inline.origin.file))
+                let written = inline
+                    .documents
+                    .as_ref()
+                    .and_then(|documents| documents.get(at));
+                written.map_or_else(
+                    || inline.origin.clone(),
+                    |node| deepest(node, way).origin(&inline.origin.file),
+                )
             }
         }
     }
 
     fn patch_file(&self) -> std::path::PathBuf {
         let template = &self.source.file_origin.file;
-        template.parent().map_or_else(|| self.source.file.clone().into(), |directory| directory.join(&self.source.file))
+        template.parent().map_or_else(
+            || self.source.file.clone().into(),
+            |directory| directory.join(&self.source.file),
+        )
     }
 }
 
 fn deepest<'n>(node: &'n Node, way: &[&str]) -> &'n Node {
-    match way.split_first().and_then(|(key, rest)| Some((node.get(key)?, rest))) {
+    match way
+        .split_first()
+        .and_then(|(key, rest)| Some((node.get(key)?, rest)))
+    {
         Some((next, rest)) => deepest(next, rest),
         None => node,
     }

@@ -47,7 +47,7 @@ pub fn run(arguments: &Validate, screen: &mut Screen) -> Result<Exit, Failure> {
         screen.findings(&findings);
         match &site {
             Some(site) if errors == 0 => screen.print(&summary(site, warnings)),
-            _ => screen.note(&format!("{} in {}", amounts(errors, warnings), file.display())),
+            _ => screen.note(&format!("\n{} in {}", amounts(errors, warnings), file.display())),
         }
     } else {
         screen.document(arguments.output.format, &Report { file, errors, warnings, findings: &findings })?;
@@ -63,7 +63,10 @@ fn summary(site: &Site, warnings: usize) -> String {
         site.name,
         plural(site.clusters.len(), "cluster"),
         plural(sets().count(), "machine set"),
-        plural(site.machine_classes.len(), "machine class").replace("classs", "classes"),
+        match site.machine_classes.len() {
+            1 => "1 machine class".to_owned(),
+            count => format!("{count} machine classes"),
+        },
     );
     if warnings > 0 {
         text.push_str(&format!(", with {}", plural(warnings, "warning")));

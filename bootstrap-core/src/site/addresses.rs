@@ -136,7 +136,7 @@ pub(super) fn check_size(cluster: &ClusterIntent, set: &MachineSetIntent, size: 
     let have = usable.len();
     if have < size {
         findings.push(
-            Diagnostic::error(format!("machine set `{}` needs {size} addresses and has {have}", set.id))
+            Diagnostic::error(format!("too few addresses for machine set `{}`: {have}, and its size is {size}", set.id))
                 .at(set.addresses_origin.clone())
                 .hint(format!("add {} or more, and one to spare: a dead machine's lease lives on", size - have)),
         );

@@ -11,7 +11,7 @@ use super::endpoints::origin_of;
 use super::model::{ClusterIntent, DnsIntent, MachineClass, MachineSetIntent, Site};
 use super::patches;
 use crate::diagnostic::{Diagnostic, Origin, Severity};
-use crate::machine_class::load_machine_classes;
+use crate::machine_class;
 use crate::template::{self, MachineCount, MachineSetView, Template};
 use crate::yaml::{self, Node};
 
@@ -137,8 +137,11 @@ fn classes(reader: &mut Reader, node: &Node) -> BTreeMap<String, MachineClass> {
     }
     let mut classes: BTreeMap<String, MachineClass> = BTreeMap::new();
     for file in files {
-        let loaded = match load_machine_classes(&file) {
-            Ok(loaded) => loaded,
+        let loaded = match machine_class::load_with_warnings(&file) {
+            Ok((loaded, warnings)) => {
+                reader.findings.extend(warnings);
+                loaded
+            }
             Err(findings) => {
                 reader.findings.extend(findings);
                 continue;

@@ -100,10 +100,11 @@ impl Cluster {
         upid
     }
 
-    /// A person at the node's shell sets an option, also ones the API refuses to everybody else.
+    /// A person at the node's shell sets an option, also one the API refuses to everybody else; empty removes it.
     pub fn set_by_hand(&mut self, vmid: u32, key: &str, value: &str) {
+        let change = if value.is_empty() { Change::Delete } else { Change::Set(value.to_owned()) };
         if let Some(vm) = self.vms.get_mut(&vmid) {
-            vm.pending.insert(key.to_owned(), Change::Set(value.to_owned()));
+            vm.pending.insert(key.to_owned(), change);
         }
         self.settle(vmid);
     }

@@ -277,6 +277,8 @@ impl Cluster {
     fn pull_plug(&mut self, now: Duration, vmid: u32, log: &mut Log, events: &mut Vec<VmEvent>) {
         let Some(vm) = self.vms.get_mut(&vmid).filter(|vm| vm.running) else { return };
         vm.went_off();
+        // Cleaning up after a stop applies what waited for it.
+        vm.apply_pending();
         let (event, fact) = self.stopped(vmid);
         log.note(now, fact);
         events.push(event);

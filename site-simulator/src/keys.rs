@@ -14,13 +14,13 @@ use secrecy::SecretString;
 use crate::world::omni::access::{Caller, Role};
 
 /// API token of Proxmox with all the rights the job needs.
-pub const PROXMOX_TOKEN: &str = "bootstrap@pve!rehearsal=6f1d1c52-93f0-4d7e-9a53-2f8a4f6f7c11";
+pub(crate) const PROXMOX_TOKEN: &str = "bootstrap@pve!rehearsal=6f1d1c52-93f0-4d7e-9a53-2f8a4f6f7c11";
 /// API token of Proxmox that may only read.
-pub const PROXMOX_READONLY_TOKEN: &str = "auditor@pve!rehearsal=0b6f0f6e-53a7-4d0b-8f5e-6d1f7e0a9c22";
+pub(crate) const PROXMOX_READONLY_TOKEN: &str = "auditor@pve!rehearsal=0b6f0f6e-53a7-4d0b-8f5e-6d1f7e0a9c22";
 /// API key of the gateway with the admin role.
-pub const UNIFI_KEY: &str = "rehearsal-unifi-admin-3e5b7c9d1f";
+pub(crate) const UNIFI_KEY: &str = "rehearsal-unifi-admin-3e5b7c9d1f";
 /// API key of the gateway with the read-only role.
-pub const UNIFI_READONLY_KEY: &str = "rehearsal-unifi-viewer-7a9c1e3f5b";
+pub(crate) const UNIFI_READONLY_KEY: &str = "rehearsal-unifi-viewer-7a9c1e3f5b";
 
 /// A year, as service-account keys have it.
 const KEY_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -174,3 +174,8 @@ pub fn control_plane_poll(rng: &mut StdRng) -> Duration {
 pub fn power_off(rng: &mut StdRng) -> Duration {
     between(rng, 4.0, 20.0)
 }
+
+/// How long a held up request takes, when faults ask for that. Assumption.
+pub fn network_delay(rng: &mut StdRng) -> Duration {
+    between(rng, 0.3, 3.0)
+}

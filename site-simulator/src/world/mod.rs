@@ -39,6 +39,8 @@ pub struct World {
 pub struct State {
     /// Seeded randomness; all draws come from here.
     pub rng: StdRng,
+    /// Randomness of network faults; apart, so that they do not move the world's own draws.
+    pub fault_rng: StdRng,
     /// What goes wrong.
     pub faults: Faults,
     /// What the site is made of.
@@ -181,6 +183,7 @@ impl State {
             blueprint.providers.iter().map(|p| (p.id.clone(), provider::Provider::new(&p.id))).collect();
         let mut state = Self {
             rng: StdRng::seed_from_u64(seed),
+            fault_rng: StdRng::seed_from_u64(!seed),
             faults,
             blueprint,
             proxmox,

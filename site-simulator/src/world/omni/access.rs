@@ -42,7 +42,7 @@ impl Caller {
     pub fn operator() -> Self {
         Self {
             identity: "bootstrap@serviceaccount.omni.sidero.dev".to_owned(),
-            role: Role::Operator,
+            role: Operator,
             provider: None,
         }
     }
@@ -109,6 +109,7 @@ const TYPES: &[(&str, &str, Access)] = &[
     ("JoinTokens", "default", Managed(Reader, Operator)),
     ("KernelArgs", "default", Managed(Reader, Operator)),
     ("KernelArgsStatuses", "default", ReadOnly(Reader)),
+    ("KubernetesHealthChecks", "default", Managed(Reader, Operator)),
     ("KubernetesManifestGroups", "default", Managed(Reader, Operator)),
     ("KubernetesStatuses", "default", ReadOnly(Reader)),
     ("KubernetesUpgradeStatuses", "default", ReadOnly(Reader)),
@@ -185,6 +186,7 @@ pub fn user_managed() -> impl Iterator<Item = (&'static str, &'static str)> {
         ("InfraProviders.omni.sidero.dev", "infra-provider"),
         ("JoinTokens.omni.sidero.dev", "default"),
         ("KernelArgs.omni.sidero.dev", "default"),
+        ("KubernetesHealthChecks.omni.sidero.dev", "default"),
         ("KubernetesManifestGroups.omni.sidero.dev", "default"),
         ("Links.omni.sidero.dev", "default"),
         ("MachineClasses.omni.sidero.dev", "default"),

@@ -15,7 +15,7 @@ pub mod kubeconfig;
 pub mod schema;
 pub mod selector;
 pub mod store;
-mod patches;
+pub(crate) mod patches;
 mod validate;
 pub mod watch;
 

@@ -82,7 +82,7 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Everything wrong with a patch.
-pub(super) fn check(text: &str) -> Vec<String> {
+pub(crate) fn check(text: &str) -> Vec<String> {
     let mut errors = Vec::new();
     for document in text.split("\n---") {
         let parsed: Value = match serde_yaml::from_str(document.trim_start_matches("---")) {

@@ -6,7 +6,7 @@ use omni_client::Resource;
 use serde_json::{Map, Value, json};
 
 use super::{allocation, find_machine, label, label_of, set_labels, snapshot, wanted};
-use crate::world::machine::{self, Key, Machine, Stage};
+use crate::world::machine::{Key, Machine, Stage};
 use crate::world::omni::kinds;
 use crate::world::omni::store::Labels;
 use crate::world::provider::ClassData;
@@ -302,7 +302,7 @@ fn is_ready(state: &State, member: &Resource, machine: &Machine) -> bool {
 /// Whether the Kubernetes node of a machine is Ready: it runs and has a CNI.
 pub(super) fn node_ready(state: &State, cluster: &str, machine: &Machine) -> bool {
     let installed = state.omni.cni_installed.contains(cluster);
-    machine.stage == machine::Stage::Running
+    machine.stage == Stage::Running
         && machine.connected
         && (installed || !(state.faults.no_cni || without_cni(state, cluster)))
 }

@@ -170,6 +170,37 @@ fn resources(text: &str) -> Vec<Resource> {
 }
 
 #[test]
+fn what_patches_hold_is_printed_nowhere() {
+    let text = format!(
+        "{SMALL}patches:\n  - file: p.yaml\n  - name: i\n    inline:\n      machine: {{odd: [CANARY], sysctls: {{a: CANARY}}}}\n  - name: t\n    inline: |\n      machine: {{odd: CANARY}}\n---\nkind: ControlPlane\n"
+    );
+    let secret =
+        "machine:\n  network:\n    interfaces:\n      - interface: eth0\n        dhpc: CANARY\n";
+    let (_directory, path) = in_directory(&[("site/p.yaml", secret)], &text);
+    let template = template::load(&path).unwrap();
+    let findings = template.validate();
+    let culprits: Vec<_> = findings
+        .iter()
+        .map(|finding| {
+            let origin = finding.origin.as_ref().unwrap();
+            let culprit = finding.message.rsplit(' ').next().unwrap();
+            (culprit, origin.line, origin.column)
+        })
+        .collect();
+    assert_eq!(
+        culprits,
+        [
+            ("machine.network.interfaces[0].dhpc", 5, 15),
+            ("machine.odd", 9, 22),
+            ("machine.odd", 12, 7)
+        ]
+    );
+    let patches = template.patches_for("control-planes");
+    let printed = format!("{template:?}{findings:?}{patches:?}");
+    assert!(!printed.contains("CANARY"), "{printed}");
+}
+
+#[test]
 fn the_way_it_is_written_does_not_matter() {
     let plain = format!(
         "{SMALL}labels: {{a: \"1\", b: x}}\npatches:\n  - name: p\n    inline: {{machine: {{sysctls: {{b: \"2\", a: \"1\"}}}}}}\n---\nkind: ControlPlane\nmachineClass: {{name: m, size: 3}}\n"

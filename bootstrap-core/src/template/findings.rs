@@ -6,6 +6,8 @@ use crate::diagnostic::Diagnostic;
 #[derive(Debug, Clone)]
 pub(super) enum Finding {
     One(Diagnostic),
+    /// A finding that omnictl words otherwise.
+    Worded(Diagnostic, String),
     /// Counted and listed under a label, if there is one.
     Group(Option<String>, Vec<Finding>),
     /// Just one below the other.
@@ -20,7 +22,7 @@ impl Finding {
 
     fn flatten_into(self, prefix: &str, all: &mut Vec<Diagnostic>) {
         match self {
-            Self::One(mut diagnostic) => {
+            Self::One(mut diagnostic) | Self::Worded(mut diagnostic, _) => {
                 diagnostic.message.insert_str(0, prefix);
                 all.push(diagnostic);
             }
@@ -41,6 +43,7 @@ impl Finding {
     fn write(&self, text: &mut String) {
         match self {
             Self::One(diagnostic) => text.push_str(&diagnostic.message),
+            Self::Worded(_, omnictl) => text.push_str(omnictl),
             Self::Group(label, findings) => {
                 if let Some(label) = label {
                     text.push_str(label);

@@ -13,6 +13,7 @@ mod text;
 mod translate;
 mod validate;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use omni_client::Resource;
@@ -57,8 +58,8 @@ pub struct MachineSetView {
     pub origin: Origin,
 }
 
-/// A config patch in effect, parsed.
-#[derive(Debug, Clone, PartialEq)]
+/// A config patch in effect, parsed. Its documents may hold credentials, so `Debug` leaves them out.
+#[derive(Clone, PartialEq)]
 pub struct PatchView {
     /// Its name, or the file as written.
     pub name: String,
@@ -68,14 +69,33 @@ pub struct PatchView {
     pub documents: Vec<Value>,
 }
 
+impl fmt::Debug for PatchView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let documents = self.documents.len();
+        f.debug_struct("PatchView")
+            .field("name", &self.name)
+            .field("origin", &self.origin)
+            .field("documents", &documents)
+            .finish()
+    }
+}
+
 /// What loading may touch.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct LoadOptions {
     /// Files outside this directory are refused; relative to the template's directory, which is the default.
     pub allowed_dir: Option<PathBuf>,
     /// The template's text when it does not come from the path (`-f -`); paths are then relative to the
     /// path's directory.
     pub text: Option<String>,
+}
+
+impl fmt::Debug for LoadOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadOptions")
+            .field("allowed_dir", &self.allowed_dir)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Loads a template file.

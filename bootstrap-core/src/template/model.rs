@@ -1,6 +1,7 @@
 //! The documents of a template, decoded, each value with its place where a finding may need it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::diagnostic::Origin;
 use crate::yaml::Node;
@@ -144,7 +145,7 @@ pub(super) struct HealthCheck {
 }
 
 /// Where a text comes from: `file` and `inline` (`job` in health checks). Exactly one is valid.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Source {
     /// As written.
     pub file: String,
@@ -155,7 +156,7 @@ pub(super) struct Source {
 }
 
 /// What stands under `inline`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Inline {
     pub origin: Origin,
     /// What Omni gets: the literal text, or the mappings as Go writes them.
@@ -214,5 +215,26 @@ impl HealthCheck {
         } else {
             &self.id_override
         }
+    }
+}
+
+// Patches and manifests hold credentials, so their text stays out of whatever prints a template.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = self.text().map(str::len);
+        f.debug_struct("Source")
+            .field("file", &self.file)
+            .field("length", &length)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Inline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = self.text.len();
+        f.debug_struct("Inline")
+            .field("origin", &self.origin)
+            .field("length", &length)
+            .finish_non_exhaustive()
     }
 }

@@ -123,29 +123,55 @@ fn string(node: &Node) -> Option<&str> {
     }
 }
 
-/// Why Talos' loader refuses a document, in its words; `None` if it takes it.
-pub(super) fn load_error(document: &Node) -> Option<String> {
+/// Why Talos' loader refuses a document.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LoadError {
+    /// In its words, which may quote values.
+    pub text: String,
+    /// The same without values: patches hold secrets.
+    pub message: String,
+    /// The way to the first culprit: keys, and `[n]` for the n-th item.
+    pub way: Vec<String>,
+}
+
+impl LoadError {
+    fn plain(text: String) -> Self {
+        Self {
+            message: text.clone(),
+            text,
+            way: Vec::new(),
+        }
+    }
+}
+
+/// Whether Talos' loader takes a document.
+pub(super) fn load_error(document: &Node) -> Option<LoadError> {
     if document.is_null() {
         return None;
     }
     if document.as_mapping().is_none() {
-        return Some(format!(
+        return Some(LoadError::plain(format!(
             "expected a YAML document at line {}",
             document.line
-        ));
+        )));
     }
     let document = without_deletes(document)?;
     let value = |key| document.get(key).and_then(Node::as_str).unwrap_or_default();
     let (version, kind, name) = (value("apiVersion"), value("kind"), value("name"));
     let cause = check(&document, version, kind)?;
     let shown = if kind.is_empty() { "v1alpha1" } else { kind };
-    Some(format!(
-        "error decoding document {version}/{shown}/{name} (line {}): {cause}",
+    let prefix = format!(
+        "error decoding document {version}/{shown}/{name} (line {}): ",
         document.line
-    ))
+    );
+    Some(LoadError {
+        text: prefix.clone() + &cause.text,
+        message: prefix + &cause.message,
+        way: cause.way,
+    })
 }
 
-fn check(document: &Node, version: &str, kind: &str) -> Option<String> {
+fn check(document: &Node, version: &str, kind: &str) -> Option<LoadError> {
     let legacy = ["machine", "cluster", "debug", "persist"]
         .iter()
         .any(|key| document.get(key).is_some());
@@ -153,22 +179,32 @@ fn check(document: &Node, version: &str, kind: &str) -> Option<String> {
     let schema = &*SCHEMA;
     let type_name = match (version, kind) {
         ("v1alpha1", "") => "Config",
-        (_, "") => return Some("missing kind".to_owned()),
-        ("", _) => return Some("missing apiVersion".to_owned()),
+        (_, "") => return Some(LoadError::plain("missing kind".to_owned())),
+        ("", _) => return Some(LoadError::plain("missing apiVersion".to_owned())),
         ("v1alpha1", kind) if schema.kinds.contains_key(kind) => schema.kinds[kind],
         _ => {
-            return Some(format!(
+            return Some(LoadError::plain(format!(
                 "{} {}: not registered",
                 quote(kind),
                 quote(version)
-            ));
+            )));
         }
     };
-    let unknown = unknown_keys(document, type_name)?;
-    Some(format!(
-        "unknown keys found during decoding:\n{}",
-        go_yaml::emit(&[unknown], 4)
-    ))
+    let mut walk = Walk::default();
+    let unknown = walk.unknown_keys(document, type_name)?;
+    let ways: Vec<_> = walk
+        .found
+        .iter()
+        .map(|way| way.join(".").replace(".[", "["))
+        .collect();
+    Some(LoadError {
+        text: format!(
+            "unknown keys found during decoding:\n{}",
+            go_yaml::emit(&[unknown], 4)
+        ),
+        message: format!("unknown keys found during decoding: {}", ways.join(", ")),
+        way: walk.found.into_iter().next().unwrap_or_default(),
+    })
 }
 
 /// A document without what `$patch: delete` removes; `None` when nothing is left to load.
@@ -202,40 +238,69 @@ fn without_deletes(node: &Node) -> Option<Node> {
     Some(Node { content, ..*node })
 }
 
-/// The part of a node that its type does not know.
-fn unknown_keys(node: &Node, type_name: &str) -> Option<Value> {
-    let fields = SCHEMA.types.get(type_name)?;
-    let unknown: Vec<(Value, Value)> = node
-        .as_mapping()?
-        .iter()
-        .filter_map(|(key, value)| {
+/// A walk through a document along its type.
+#[derive(Default)]
+struct Walk {
+    way: Vec<String>,
+    found: Vec<Vec<String>>,
+}
+
+impl Walk {
+    /// The part of a node that its type does not know.
+    fn unknown_keys(&mut self, node: &Node, type_name: &str) -> Option<Value> {
+        let fields = SCHEMA.types.get(type_name)?;
+        let mut unknown = Vec::new();
+        for (key, value) in node.as_mapping()? {
             let name = key.as_str().unwrap_or_default();
-            let inner = match fields.get(name) {
-                None => Value::from_node(value),
-                Some(Field::Any) => return None,
-                Some(Field::Object(inner)) => unknown_keys(value, inner)?,
-                Some(Field::List(inner)) => {
-                    let items = value
-                        .as_sequence()?
-                        .iter()
-                        .filter_map(|item| unknown_keys(item, inner));
-                    Some(items.collect::<Vec<_>>())
-                        .filter(|items| !items.is_empty())
-                        .map(Value::Sequence)?
+            let part = self.step(name.to_owned(), |walk| match fields.get(name) {
+                None => {
+                    walk.found.push(walk.way.clone());
+                    Some(Value::from_node(value))
                 }
-                Some(Field::Map(inner)) => {
-                    let entries = value.as_mapping()?.iter().filter_map(|(key, value)| {
-                        Some((Value::from_node(key), unknown_keys(value, inner)?))
-                    });
-                    Some(entries.collect::<Vec<_>>())
-                        .filter(|entries| !entries.is_empty())
-                        .map(Value::Mapping)?
-                }
-            };
-            Some((Value::Text(name.to_owned()), inner))
-        })
-        .collect();
-    (!unknown.is_empty()).then_some(Value::Mapping(unknown))
+                Some(Field::Any) => None,
+                Some(Field::Object(inner)) => walk.unknown_keys(value, inner),
+                Some(Field::List(inner)) => walk.unknown_in_list(value, inner),
+                Some(Field::Map(inner)) => walk.unknown_in_map(value, inner),
+            });
+            unknown.extend(part.map(|part| (Value::Text(name.to_owned()), part)));
+        }
+        (!unknown.is_empty()).then_some(Value::Mapping(unknown))
+    }
+
+    fn unknown_in_list(&mut self, node: &Node, type_name: &str) -> Option<Value> {
+        let items = node.as_sequence()?.iter().enumerate();
+        let unknown: Vec<_> = items
+            .filter_map(|(at, item)| {
+                self.step(format!("[{at}]"), |walk| walk.unknown_keys(item, type_name))
+            })
+            .collect();
+        (!unknown.is_empty()).then_some(Value::Sequence(unknown))
+    }
+
+    fn unknown_in_map(&mut self, node: &Node, type_name: &str) -> Option<Value> {
+        let entries = node.as_mapping()?.iter();
+        let unknown: Vec<_> = entries
+            .filter_map(|(key, value)| {
+                let name = key.as_str().unwrap_or_default().to_owned();
+                Some((
+                    Value::from_node(key),
+                    self.step(name, |walk| walk.unknown_keys(value, type_name))?,
+                ))
+            })
+            .collect();
+        (!unknown.is_empty()).then_some(Value::Mapping(unknown))
+    }
+
+    fn step(
+        &mut self,
+        name: String,
+        look: impl FnOnce(&mut Self) -> Option<Value>,
+    ) -> Option<Value> {
+        self.way.push(name);
+        let unknown = look(self);
+        self.way.pop();
+        unknown
+    }
 }
 
 struct Schema {
@@ -353,7 +418,9 @@ mod tests {
             match expected {
                 None => assert_eq!(error, None, "{text}"),
                 Some(part) => assert!(
-                    error.as_deref().is_some_and(|error| error.contains(part)),
+                    error
+                        .as_ref()
+                        .is_some_and(|error| error.text.contains(part)),
                     "{text}: {error:?}"
                 ),
             }

@@ -105,17 +105,17 @@ fn version(text: &str, origin: &Origin, needs_v: bool) -> Vec<Finding> {
         return vec![error("version is required", origin)];
     }
     let mut findings = Vec::new();
-    if let Err(cause) = semver::parse_tolerant(text) {
+    let parsed = semver::parse_tolerant(text);
+    if let Err(cause) = &parsed {
         let message = format!("version should be in semver format: {cause}");
         findings.push(error_with_hint(message, origin, "write it like v1.13.7"));
     }
     if needs_v && !text.starts_with('v') {
-        let hint = format!("write v{text}");
-        findings.push(error_with_hint(
-            "version should start with 'v'",
-            origin,
-            &hint,
-        ));
+        let message = "version should start with 'v'";
+        findings.push(match parsed {
+            Ok(_) => error_with_hint(message, origin, &format!("write v{text}")),
+            Err(_) => error(message, origin),
+        });
     }
     findings
 }

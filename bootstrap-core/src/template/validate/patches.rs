@@ -65,15 +65,17 @@ fn content(label: String, text: &str, source: &Source) -> Option<Finding> {
             }));
         }
     };
-    if let Some((message, at)) = nodes
+    let refused = nodes
         .iter()
         .enumerate()
-        .find_map(|(at, node)| Some((talos::load_error(node)?, at)))
-    {
-        let origin = places.of(&nodes, at, &[]);
-        let diagnostic = Diagnostic::error(format!("{label}: {message}")).at(origin);
-        return Some(Finding::One(
-            diagnostic.hint("the keys known are those of Talos 1.14"),
+        .find_map(|(at, node)| Some((talos::load_error(node)?, at)));
+    if let Some((refused, at)) = refused {
+        let diagnostic = Diagnostic::error(format!("{label}: {}", refused.message))
+            .at(places.of(&nodes, at, &refused.way))
+            .hint("the keys known are those of Talos 1.14");
+        return Some(Finding::Worded(
+            diagnostic,
+            format!("{label}: {}", refused.text),
         ));
     }
     let mut findings = Vec::new();
@@ -109,7 +111,7 @@ impl Places<'_> {
     }
 
     /// The deepest known node on a way through document `at`.
-    fn of(&self, nodes: &[Node], at: usize, way: &[&str]) -> Origin {
+    fn of(&self, nodes: &[Node], at: usize, way: &[impl AsRef<str>]) -> Origin {
         let inline = self
             .source
             .inline
@@ -142,12 +144,20 @@ impl Places<'_> {
     }
 }
 
-fn deepest<'n>(node: &'n Node, way: &[&str]) -> &'n Node {
-    match way
-        .split_first()
-        .and_then(|(key, rest)| Some((node.get(key)?, rest)))
-    {
-        Some((next, rest)) => deepest(next, rest),
-        None => node,
-    }
+fn deepest<'n>(node: &'n Node, way: &[impl AsRef<str>]) -> &'n Node {
+    let Some((step, rest)) = way.split_first() else {
+        return node;
+    };
+    let step = step.as_ref();
+    let item = || {
+        let at = step
+            .strip_prefix('[')?
+            .strip_suffix(']')?
+            .parse::<usize>()
+            .ok()?;
+        node.as_sequence()?.get(at)
+    };
+    node.get(step)
+        .or_else(item)
+        .map_or(node, |next| deepest(next, rest))
 }

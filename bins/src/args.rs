@@ -34,7 +34,12 @@ pub enum Color {
 #[derive(Debug, Clone, Args)]
 pub struct SiteFile {
     /// The site file
-    #[arg(short = 'f', long, value_name = "FILE", default_value = "bootstrap.yaml")]
+    #[arg(
+        short = 'f',
+        long,
+        value_name = "FILE",
+        default_value = "bootstrap.yaml"
+    )]
     pub file: PathBuf,
 }
 
@@ -42,7 +47,13 @@ pub struct SiteFile {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Output {
     /// The form of the output
-    #[arg(short = 'o', long = "output", value_enum, value_name = "FORM", default_value_t)]
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_enum,
+        value_name = "FORM",
+        default_value_t
+    )]
     pub format: Format,
 }
 

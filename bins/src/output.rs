@@ -65,7 +65,9 @@ impl Screen {
 
     /// Prints findings to standard error, those about one file with the line they are about.
     pub fn findings(&mut self, findings: &[Diagnostic]) {
-        let shown = findings.iter().filter(|finding| !self.quiet || finding.severity == Severity::Error);
+        let shown = findings
+            .iter()
+            .filter(|finding| !self.quiet || finding.severity == Severity::Error);
         let text = snippet::render(shown, self.color_on_error);
         self.say(&text);
     }
@@ -75,10 +77,13 @@ impl Screen {
     /// # Errors
     /// The value cannot be written in that form.
     pub fn document(&mut self, format: Format, value: &impl Serialize) -> Result<(), Failure> {
-        let failed = |error: &(dyn std::error::Error + 'static)| Failure::new(Exit::Error, error, None);
+        let failed =
+            |error: &(dyn std::error::Error + 'static)| Failure::new(Exit::Error, error, None);
         let text = match format {
             Format::Yaml => serde_yaml::to_string(value).map_err(|error| failed(&error))?,
-            Format::Json | Format::Table => serde_json::to_string_pretty(value).map_err(|error| failed(&error))?,
+            Format::Json | Format::Table => {
+                serde_json::to_string_pretty(value).map_err(|error| failed(&error))?
+            }
         };
         self.print(&text);
         Ok(())
@@ -90,21 +95,34 @@ impl Screen {
     /// Standard output is closed or full.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()?;
-        if self.broken { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+        if self.broken {
+            Err(io::ErrorKind::BrokenPipe.into())
+        } else {
+            Ok(())
+        }
     }
 
     fn say(&mut self, text: &str) {
         // What was printed before must stand before.
         let _ = self.out.flush();
-        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        let end = if text.is_empty() || text.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        };
         let _ = write!(io::stderr(), "{text}{end}");
     }
 }
 
 /// A table without borders, as wide as it needs to be; cells are cleaned.
-pub fn table<R: IntoIterator<Item = String>>(headers: &[&str], rows: impl IntoIterator<Item = R>) -> String {
+pub fn table<R: IntoIterator<Item = String>>(
+    headers: &[&str],
+    rows: impl IntoIterator<Item = R>,
+) -> String {
     let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(headers.iter().map(|header| header.to_uppercase()));
     for row in rows {
         table.add_row(row.into_iter().map(|cell| clean(&cell)));
@@ -112,13 +130,22 @@ pub fn table<R: IntoIterator<Item = String>>(headers: &[&str], rows: impl IntoIt
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect()
 }
 
 /// Text of others made fit for a terminal: no control characters, nothing that turns the direction of writing.
 pub fn clean(text: &str) -> String {
     text.chars()
-        .map(|character| if character.is_whitespace() { ' ' } else { character })
+        .map(|character| {
+            if character.is_whitespace() {
+                ' '
+            } else {
+                character
+            }
+        })
         .filter(|character| !character.is_control() && !is_invisible(*character))
         .collect()
 }
@@ -134,7 +161,13 @@ mod tests {
 
     #[test]
     fn names_cannot_write_on_the_terminal() {
-        let rows = [vec!["\u{1b}[2Jworker\u{202e}-1".to_owned(), "a\tb\r\nc".to_owned()]];
-        assert_eq!(table(&["name", "note"], rows), "NAME         NOTE\n[2Jworker-1  a b  c\n");
+        let rows = [vec![
+            "\u{1b}[2Jworker\u{202e}-1".to_owned(),
+            "a\tb\r\nc".to_owned(),
+        ]];
+        assert_eq!(
+            table(&["name", "note"], rows),
+            "NAME         NOTE\n[2Jworker-1  a b  c\n"
+        );
     }
 }

@@ -53,7 +53,11 @@ impl Exit {
     /// The one that tells: signals, then usage, 4, 5, 1, 3, 2.
     #[must_use]
     pub const fn worst(self, other: Self) -> Self {
-        if self.weight() >= other.weight() { self } else { other }
+        if self.weight() >= other.weight() {
+            self
+        } else {
+            other
+        }
     }
 
     const fn weight(self) -> u8 {
@@ -94,12 +98,21 @@ impl Failure {
 
     /// An error with its causes, and the next step.
     pub fn new(exit: Exit, error: &(dyn Error + 'static), hint: Option<String>) -> Self {
-        Self { exit, findings: vec![Diagnostic { hint, ..Diagnostic::error(chain(error)) }] }
+        Self {
+            exit,
+            findings: vec![Diagnostic {
+                hint,
+                ..Diagnostic::error(chain(error))
+            }],
+        }
     }
 
     /// An error in words.
     pub fn message(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, findings: vec![Diagnostic::error(message)] }
+        Self {
+            exit,
+            findings: vec![Diagnostic::error(message)],
+        }
     }
 }
 
@@ -131,7 +144,11 @@ pub fn main<A: Parser>(
         Err(error) => {
             // A closed pipe is no reason for another code.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Done.into()
+            };
         }
     };
     let common = common(&arguments);
@@ -141,7 +158,11 @@ pub fn main<A: Parser>(
         screen.findings(&failure.findings);
         failure.exit
     });
-    if screen.flush().is_err() { Exit::Error.worst(exit).into() } else { exit.into() }
+    if screen.flush().is_err() {
+        Exit::Error.worst(exit).into()
+    } else {
+        exit.into()
+    }
 }
 
 /// Runs asynchronous work to its end.
@@ -154,7 +175,10 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
 }
 
 /// A variable of the environment; `None` also where it is not text.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -163,9 +187,15 @@ fn log_to_stderr(common: &Common) {
     let level = match (common.quiet, common.verbose) {
         (true, _) => "error",
         (_, 0) => "warn",
-        (_, 1) => "warn,bootstrap_core=info,bins=info,omni_client=info,proxmox_client=info,unifi_client=info",
-        (_, 2) => "info,bootstrap_core=debug,bins=debug,omni_client=debug,proxmox_client=debug,unifi_client=debug,api_transport=debug",
-        _ => "debug,bootstrap_core=trace,bins=trace,omni_client=trace,proxmox_client=trace,unifi_client=trace,api_transport=trace",
+        (_, 1) => {
+            "warn,bootstrap_core=info,bins=info,omni_client=info,proxmox_client=info,unifi_client=info"
+        }
+        (_, 2) => {
+            "info,bootstrap_core=debug,bins=debug,omni_client=debug,proxmox_client=debug,unifi_client=debug,api_transport=debug"
+        }
+        _ => {
+            "debug,bootstrap_core=trace,bins=trace,omni_client=trace,proxmox_client=trace,unifi_client=trace,api_transport=trace"
+        }
     };
     let filter = environment("RUST_LOG").and_then(|filter| EnvFilter::try_new(filter).ok());
     // A second call in one process, in tests, keeps the first.
@@ -184,7 +214,16 @@ mod tests {
     #[test]
     fn the_worst_exit_tells() {
         use Exit::{Done, Error, Interrupted, Locked, Pending, Person, Refused, Terminated};
-        let order = [Done, Pending, Person, Error, Refused, Locked, Terminated, Interrupted];
+        let order = [
+            Done,
+            Pending,
+            Person,
+            Error,
+            Refused,
+            Locked,
+            Terminated,
+            Interrupted,
+        ];
         for (at, better) in order.iter().enumerate() {
             for worse in &order[at..] {
                 assert_eq!(better.worst(*worse), *worse);
@@ -204,6 +243,9 @@ mod tests {
         assert_eq!(chain(&repeating), "call failed: connection refused");
         let deepest = Layer("no such file", None);
         let plain = Layer("key cannot be read", Some(Box::new(deepest)));
-        assert_eq!(chain(&Layer("omni", Some(Box::new(plain)))), "omni: key cannot be read: no such file");
+        assert_eq!(
+            chain(&Layer("omni", Some(Box::new(plain)))),
+            "omni: key cannot be read: no such file"
+        );
     }
 }

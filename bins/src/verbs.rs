@@ -4,3 +4,4 @@ pub mod validate;
 pub mod apply;
 pub mod plan;
 pub mod status;
+pub mod rehearse;

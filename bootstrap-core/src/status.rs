@@ -48,8 +48,8 @@ pub struct ClusterRow {
     pub machines: usize,
     /// Machines wanted by its class-based sets.
     pub wanted: u32,
-    /// Etcd and the control plane are healthy.
-    pub control_plane: bool,
+    /// Etcd is healthy.
+    pub etcd: bool,
     /// The Kubernetes API answers.
     pub kubernetes_api: bool,
     /// Omni says it is ready.
@@ -86,7 +86,7 @@ pub fn status(site: &Site, snapshot: &Snapshot) -> Status {
                     cluster: cluster.name.clone(),
                     machines: all.iter().filter(|machine| machine.cluster.name == cluster.name).count(),
                     wanted: cluster.machine_sets.iter().filter_map(|set| Some(set.class.as_ref()?.1)).sum(),
-                    control_plane: state.control_plane,
+                    etcd: state.etcd,
                     kubernetes_api: state.kubernetes_api,
                     ready: state.ready && state.running,
                     waits_for_cni: cluster.cni_none && !state.ready,

@@ -22,6 +22,7 @@ enum Verb {
     Plan(verbs::plan::Plan),
     Apply(verbs::apply::Apply),
     Status(verbs::status::Status),
+    Rehearse(verbs::rehearse::Rehearse),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
             Verb::Plan(plan) => verbs::plan::run(&plan, screen),
             Verb::Apply(apply) => verbs::apply::run(&apply, screen),
             Verb::Status(status) => verbs::status::run(&status, screen),
+            Verb::Rehearse(rehearse) => verbs::rehearse::run(rehearse, screen),
         },
     )
 }

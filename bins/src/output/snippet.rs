@@ -14,7 +14,11 @@ const MAX_LINE: usize = 400;
 
 /// Renders findings, each with its line of the file where that is safe to show.
 pub(super) fn render<'d>(findings: impl Iterator<Item = &'d Diagnostic>, color: bool) -> String {
-    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     let mut files = Files::default();
     let mut text = String::new();
     for finding in findings {
@@ -48,7 +52,10 @@ fn with_place(group: Group<'static>, origin: &Origin, files: &mut Files) -> Grou
     let path = clean(&origin.file.display().to_string());
     if let Some(line) = files.line(origin) {
         let span = span(&line, origin.column);
-        let snippet = Snippet::source(line).line_start(origin.line).path(path).annotation(AnnotationKind::Primary.span(span));
+        let snippet = Snippet::source(line)
+            .line_start(origin.line)
+            .path(path)
+            .annotation(AnnotationKind::Primary.span(span));
         return group.element(snippet);
     }
     let mut place = Place::path(path);
@@ -68,7 +75,10 @@ fn lines(text: &str) -> String {
 
 /// The word or quoted text at a column.
 fn span(line: &str, column: usize) -> std::ops::Range<usize> {
-    let begin = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
+    let begin = line
+        .char_indices()
+        .nth(column.saturating_sub(1))
+        .map_or(line.len(), |(at, _)| at);
     let rest = &line[begin..];
     let length = match rest.chars().next() {
         None => 0,
@@ -92,20 +102,34 @@ struct Files {
 impl Files {
     /// A line that may be shown.
     fn line(&mut self, origin: &Origin) -> Option<String> {
-        let text = self.read.entry(origin.file.clone()).or_insert_with(|| read(&origin.file)).as_deref()?;
+        let text = self
+            .read
+            .entry(origin.file.clone())
+            .or_insert_with(|| read(&origin.file))
+            .as_deref()?;
         let at = origin.line.checked_sub(1)?;
         if origin.column == 0 {
             return None;
         }
         let line = text.lines().nth(at)?;
-        let before = at.checked_sub(1).and_then(|before| text.lines().nth(before)).unwrap_or_default();
-        let fit = line.len() <= MAX_LINE && !line.chars().any(|character| character.is_control() || is_invisible(character));
+        let before = at
+            .checked_sub(1)
+            .and_then(|before| text.lines().nth(before))
+            .unwrap_or_default();
+        let fit = line.len() <= MAX_LINE
+            && !line
+                .chars()
+                .any(|character| character.is_control() || is_invisible(character));
         (fit && !may_hold_secret(before, line)).then(|| line.to_owned())
     }
 }
 
 fn read(path: &Path) -> Option<String> {
-    std::fs::read_to_string(path).ok().map(|text| text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    std::fs::read_to_string(path).ok().map(|text| {
+        text.strip_prefix('\u{feff}')
+            .map(str::to_owned)
+            .unwrap_or(text)
+    })
 }
 
 /// Secrets belong elsewhere, but a line that is complained about may hold one all the same.
@@ -113,10 +137,22 @@ fn may_hold_secret(before: &str, line: &str) -> bool {
     secret_after_key(line)
         || secret_key_ends(before)
         || (line.contains("://") && line.contains('@'))
-        || line.split(|character: char| !(character.is_ascii_alphanumeric() || "-_+/=!.".contains(character))).any(looks_random)
+        || line
+            .split(|character: char| {
+                !(character.is_ascii_alphanumeric() || "-_+/=!.".contains(character))
+            })
+            .any(looks_random)
 }
 
-const SECRET_KEYS: [&str; 7] = ["key", "token", "password", "passwd", "secret", "cookie", "authorization"];
+const SECRET_KEYS: [&str; 7] = [
+    "key",
+    "token",
+    "password",
+    "passwd",
+    "secret",
+    "cookie",
+    "authorization",
+];
 
 /// A secret's key with a value that is not a reference.
 fn secret_after_key(line: &str) -> bool {
@@ -124,7 +160,9 @@ fn secret_after_key(line: &str) -> bool {
     SECRET_KEYS.iter().any(|key| {
         lower.match_indices(key).any(|(at, _)| {
             let rest = lower[at + key.len()..].trim_start_matches(['"', '\'', ' ']);
-            let Some(value) = rest.strip_prefix(':') else { return false };
+            let Some(value) = rest.strip_prefix(':') else {
+                return false;
+            };
             let value = value.trim_start();
             !(value.is_empty() || value.starts_with(['{', '#', '}', ',']))
         })
@@ -133,16 +171,27 @@ fn secret_after_key(line: &str) -> bool {
 
 /// A secret's key at the end of a line: the value is on the next one.
 fn secret_key_ends(line: &str) -> bool {
-    let lower = line.trim_end().trim_end_matches(['|', '>', '-', '+', ' ']).to_ascii_lowercase();
-    let Some(key) = lower.strip_suffix(':') else { return false };
-    SECRET_KEYS.iter().any(|name| key.trim_end_matches(['"', '\'']).ends_with(name))
+    let lower = line
+        .trim_end()
+        .trim_end_matches(['|', '>', '-', '+', ' '])
+        .to_ascii_lowercase();
+    let Some(key) = lower.strip_suffix(':') else {
+        return false;
+    };
+    SECRET_KEYS
+        .iter()
+        .any(|name| key.trim_end_matches(['"', '\'']).ends_with(name))
 }
 
 /// Long and of mixed characters, as keys and tokens are. Addresses, versions and paths are not.
 fn looks_random(word: &str) -> bool {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
-    let pieces = word.split(['/', '.', '-', '_']).map(str::len).max().unwrap_or_default();
+    let pieces = word
+        .split(['/', '.', '-', '_'])
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
     digits >= 4 && letters >= 4 && digits + letters >= 24 && pieces >= 8
 }
 
@@ -153,18 +202,38 @@ mod tests {
     #[test]
     fn lines_with_secrets_are_not_shown() {
         for (before, line, hidden) in [
-            ("", "omni: {endpoint: http://x, serviceAccountKey: {env: OMNI_KEY}}", false),
+            (
+                "",
+                "omni: {endpoint: http://x, serviceAccountKey: {env: OMNI_KEY}}",
+                false,
+            ),
             ("", "  apiToken: root@pam!x=1234", true),
             ("", "unifi: {apiKey: hunter2}", true),
             ("apiKey:", "  hunter2", true),
             ("apiKey: |-", "  hunter2", true),
             ("", "  apiKey: {file: unifi.key}", false),
             ("", "endpoint: https://me:hunter2@host", true),
-            ("", "  apiTokn: root@pam!x=4f6f5f0e-8d2b-4c3e-9d0a-1b2c3d4e5f60", true),
+            (
+                "",
+                "  apiTokn: root@pam!x=4f6f5f0e-8d2b-4c3e-9d0a-1b2c3d4e5f60",
+                true,
+            ),
             ("", "  aKy: 9sJ2kqPzXw81LmNb47VtYcRd55HgFe02", true),
-            ("", "  - {node: proxmox, path: \"0000:03:00\", id: \"8086:56a6\"}", false),
-            ("", "  - template: iac/omni/cluster-template/cluster-template.yaml", false),
-            ("", "    addresses: [172.16.8.11-172.16.8.14, 172.16.8.100-172.16.8.120]", false),
+            (
+                "",
+                "  - {node: proxmox, path: \"0000:03:00\", id: \"8086:56a6\"}",
+                false,
+            ),
+            (
+                "",
+                "  - template: iac/omni/cluster-template/cluster-template.yaml",
+                false,
+            ),
+            (
+                "",
+                "    addresses: [172.16.8.11-172.16.8.14, 172.16.8.100-172.16.8.120]",
+                false,
+            ),
         ] {
             assert_eq!(may_hold_secret(before, line), hidden, "{line}");
         }
@@ -175,13 +244,20 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("site.yaml");
         std::fs::write(&file, "version: 1\nomny: {}\napiKey:\n  hunter2\n").unwrap();
-        let at = |line, column| Origin { file: file.clone(), line, column };
+        let at = |line, column| Origin {
+            file: file.clone(),
+            line,
+            column,
+        };
         let findings = [
-            Diagnostic::error("unknown key `omny`").at(at(2, 1)).hint("did you mean `omni`?"),
+            Diagnostic::error("unknown key `omny`")
+                .at(at(2, 1))
+                .hint("did you mean `omni`?"),
             Diagnostic::warning("not a place").at(at(4, 3)),
             Diagnostic::error("proxmox: no answer\u{1b}[31m"),
         ];
-        let text = render(findings.iter(), false).replace(&directory.path().display().to_string(), "DIR");
+        let text =
+            render(findings.iter(), false).replace(&directory.path().display().to_string(), "DIR");
         insta::assert_snapshot!(text, @r"
         error: unknown key `omny`
          --> DIR/site.yaml:2:1

@@ -68,11 +68,11 @@ fn cluster_line(cluster: &bootstrap_core::status::ClusterRow) -> String {
         (false, false) => "not ready",
     };
     format!(
-        "cluster {}: {}/{} machines, control plane {}, Kubernetes API {}, {ready}",
+        "cluster {}: {}/{} machines, etcd {}, Kubernetes API {}, {ready}",
         cluster.cluster,
         cluster.machines,
         cluster.wanted,
-        yes(cluster.control_plane),
+        yes(cluster.etcd),
         yes(cluster.kubernetes_api),
     )
 }

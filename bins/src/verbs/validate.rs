@@ -41,23 +41,51 @@ pub fn run(arguments: &Validate, screen: &mut Screen) -> Result<Exit, Failure> {
         }
         Err(findings) => (None, findings),
     };
-    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let count = |severity| {
+        findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
+    };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if arguments.output.format == Format::Table {
         screen.findings(&findings);
         match &site {
             Some(site) if errors == 0 => screen.print(&summary(site, warnings)),
-            _ => screen.note(&format!("\n{} in {}", amounts(errors, warnings), file.display())),
+            _ => screen.note(&format!(
+                "\n{} in {}",
+                amounts(errors, warnings),
+                file.display()
+            )),
         }
     } else {
-        screen.document(arguments.output.format, &Report { file, errors, warnings, findings: &findings })?;
+        screen.document(
+            arguments.output.format,
+            &Report {
+                file,
+                errors,
+                warnings,
+                findings: &findings,
+            },
+        )?;
     }
-    Ok(if errors == 0 { Exit::Done } else { Exit::Refused })
+    Ok(if errors == 0 {
+        Exit::Done
+    } else {
+        Exit::Refused
+    })
 }
 
 fn summary(site: &Site, warnings: usize) -> String {
-    let sets = || site.clusters.iter().flat_map(|cluster| &cluster.machine_sets);
-    let machines: u32 = sets().filter_map(|set| set.class.as_ref()).map(|(_, size)| size).sum();
+    let sets = || {
+        site.clusters
+            .iter()
+            .flat_map(|cluster| &cluster.machine_sets)
+    };
+    let machines: u32 = sets()
+        .filter_map(|set| set.class.as_ref())
+        .map(|(_, size)| size)
+        .sum();
     let mut text = format!(
         "site {}: {}, {}, {machines} machines from {} is valid",
         site.name,
@@ -83,5 +111,9 @@ fn amounts(errors: usize, warnings: usize) -> String {
 }
 
 fn plural(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
 }

@@ -121,8 +121,8 @@ fn missing(run: &Run, snapshot: &Snapshot, hopeless: &BTreeSet<String>) -> Vec<S
                 .map(|machine| format!("{} ({})", machine.id, step(machine))),
         );
         let state = snapshot.omni.clusters.get(&cluster.name).cloned().unwrap_or_default();
-        if !state.control_plane {
-            missing.push(format!("the control plane of {}", cluster.name));
+        if !state.etcd {
+            missing.push(format!("etcd of {}", cluster.name));
         }
         if !state.kubernetes_api {
             missing.push(format!("the Kubernetes API of {}", cluster.name));
@@ -158,6 +158,7 @@ pub(crate) fn step(machine: &Machine<'_>) -> String {
         return match member.stage {
             Stage::Running if !member.config_up_to_date => "running, configuration outdated".to_owned(),
             Stage::Running if !member.connected => "running, not connected".to_owned(),
+            Stage::Unknown => "joining the cluster".to_owned(),
             stage => format!("{stage:?}").to_lowercase(),
         };
     }

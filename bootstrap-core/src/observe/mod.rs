@@ -159,8 +159,8 @@ pub struct ClusterState {
     pub ready: bool,
     /// Kubernetes API answers.
     pub kubernetes_api: bool,
-    /// Control plane, etcd included, is healthy.
-    pub control_plane: bool,
+    /// Etcd is healthy.
+    pub etcd: bool,
     /// Machines total and healthy.
     pub machines: (u64, u64),
     /// Kubernetes nodes that are Ready.

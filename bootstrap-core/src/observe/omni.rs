@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     ClusterState, MachineState, Member, OmniView, ProviderMachine, ProviderState, Request, Stage,
 };
-use crate::ports::{Omni, PortResult};
+use crate::ports::{Failure, Omni, PortResult};
 use crate::site::Site;
 
 /// Label that names the cluster a resource belongs to.
@@ -32,6 +32,7 @@ static REQUEST_STATUSES: Kind = kind("infra-provider", "MachineRequestStatuses.o
 static MACHINE_STATUSES: Kind = kind("default", "MachineStatuses.omni.sidero.dev");
 static MEMBER_STATUSES: Kind = kind("default", "ClusterMachineStatuses.omni.sidero.dev");
 static CLUSTER_STATUSES: Kind = kind("default", "ClusterStatuses.omni.sidero.dev");
+static CONTROL_PLANE_STATUSES: Kind = kind("default", "ControlPlaneStatuses.omni.sidero.dev");
 static KUBERNETES_STATUSES: Kind = kind("default", "KubernetesStatuses.omni.sidero.dev");
 static PROVIDER_STATUSES: Kind = kind("infra-provider", "InfraProviderStatuses.omni.sidero.dev");
 static PROVIDER_HEALTH: Kind = kind("ephemeral", "InfraProviderCombinedStatuses.omni.sidero.dev");
@@ -69,7 +70,7 @@ pub(super) async fn observe(site: &Site, omni: &dyn Omni) -> PortResult<OmniView
         ..OmniView::default()
     };
     for kind in &TEMPLATE_KINDS {
-        for resource in omni.list(kind, None).await? {
+        for resource in list_if_known(site, omni, kind).await? {
             if is_of_site(site, &resource) {
                 let key = (kind.name.to_string(), resource.metadata.id.clone());
                 view.template_resources.insert(key, resource);
@@ -95,7 +96,8 @@ pub(super) async fn refresh(site: &Site, omni: &dyn Omni, last: &OmniView) -> Po
         omni.list(&MEMBER_STATUSES, None),
         omni.list(&CLUSTER_STATUSES, None),
     )?;
-    let (kubernetes, providers, health) = tokio::try_join!(
+    let (control_planes, kubernetes, providers, health) = tokio::try_join!(
+        omni.list(&CONTROL_PLANE_STATUSES, None),
         omni.list(&KUBERNETES_STATUSES, None),
         omni.list(&PROVIDER_STATUSES, None),
         omni.list(&PROVIDER_HEALTH, None),
@@ -105,6 +107,12 @@ pub(super) async fn refresh(site: &Site, omni: &dyn Omni, last: &OmniView) -> Po
     view.machines = machines.iter().map(machine_state).collect();
     view.members = members.iter().filter(|member| is_of_site(site, member)).map(member).collect();
     view.clusters = clusters.iter().map(cluster_state).collect();
+    for status in &control_planes {
+        let cluster = status.metadata.labels.get(CLUSTER_LABEL);
+        if let Some(cluster) = cluster.and_then(|name| view.clusters.get_mut(name)) {
+            cluster.etcd = etcd_is_healthy(status);
+        }
+    }
     for status in &kubernetes {
         if let Some(cluster) = view.clusters.get_mut(&status.metadata.id) {
             cluster.ready_nodes = ready_nodes(status);
@@ -129,6 +137,19 @@ pub async fn machine_now(
     let (state, own) =
         tokio::try_join!(omni.get(&MACHINE_STATUSES, uuid), omni.get(&MEMBER_STATUSES, uuid))?;
     Ok((state.map(|state| machine_state(&state).1), own.map(|own| member(&own).1)))
+}
+
+/// Older servers refuse kinds they do not know; that matters only for a template that uses them.
+async fn list_if_known(site: &Site, omni: &dyn Omni, kind: &Kind) -> PortResult<Vec<Resource>> {
+    let listed = omni.list(kind, None).await;
+    let is_used = site
+        .clusters
+        .iter()
+        .any(|cluster| cluster.resources.iter().any(|wanted| wanted.metadata.kind == kind.name));
+    match listed {
+        Err(error) if error.failure == Failure::Denied && !is_used => Ok(Vec::new()),
+        listed => listed,
+    }
 }
 
 fn by_id(resources: Vec<Resource>) -> BTreeMap<String, Resource> {
@@ -242,11 +263,21 @@ fn cluster_state(resource: &Resource) -> (String, ClusterState) {
         running: integer(spec, "phase") == 3,
         ready: flag(spec, "ready"),
         kubernetes_api: flag(spec, "kubernetesAPIReady"),
-        control_plane: flag(spec, "controlplaneReady"),
+        etcd: false,
         machines: (count("total"), count("healthy")),
         ready_nodes: Vec::new(),
     };
     (resource.metadata.id.clone(), state)
+}
+
+/// Condition 1 is etcd, status 1 is ready. The control plane as a whole is not ready while nodes wait
+/// for a CNI, etcd is.
+fn etcd_is_healthy(resource: &Resource) -> bool {
+    resource.spec["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|condition| integer(condition, "type") == 1 && integer(condition, "status") == 1)
 }
 
 fn ready_nodes(resource: &Resource) -> Vec<String> {

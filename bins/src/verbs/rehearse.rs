@@ -1,0 +1,292 @@
+//! `rehearse`: the whole job against a simulated site on loopback.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use api_transport::{Clock, TokioClock};
+use bootstrap_core::observe::observe;
+use bootstrap_core::plan::{plan, render};
+use bootstrap_core::site::{Attach, SecretRef, Site, Tls};
+use bootstrap_core::status::{Row, status};
+use clap::ValueEnum;
+use secrecy::ExposeSecret as _;
+use site_simulator::report::{Report, report};
+use site_simulator::{Credentials, Doors, Faults, World, derive};
+
+use super::apply::{How, WaitFor, carry_out, exit};
+use crate::args::{Format, Output};
+use crate::opened::{self, Opened, diagnostics};
+use crate::output::{Screen, table};
+use crate::run::{Exit, Failure, block_on};
+use crate::signals::{self, Stop};
+
+/// Play the whole job on this machine, with no hardware and no network
+///
+/// A simulated site listens on loopback: Omni, its Proxmox infra provider, Proxmox VE and a UniFi gateway, over HTTPS.
+/// Your file's endpoints are mapped to it and never resolved, no secret is read and no command is run; nodes, storages,
+/// devices and subnets come from the file and its classes. Timings are drawn from recorded ranges. The figures at the
+/// end are the simulated site's own.
+#[derive(Debug, clap::Args)]
+pub struct Rehearse {
+    /// The site file; without it an example homelab is played
+    #[arg(short = 'f', long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    how: How,
+    /// What the simulated site's timings are drawn from
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// How many times faster than real time both the site and this program run
+    #[arg(long, value_name = "FACTOR", default_value_t = 10.0, value_parser = speed)]
+    speed: f64,
+    /// Let something go wrong
+    #[arg(long = "break", value_enum, value_name = "WHAT")]
+    broken: Option<Break>,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Break {
+    /// Another VM has the GPU
+    GpuBusy,
+    /// Proxmox does not take writes until the node is being installed; the GPU goes onto the VM
+    LateWindow,
+    /// Every address of a pool is leased to somebody else
+    LeaseTaken,
+    /// The gateway stores the DNS record and does not serve it
+    DnsMissing,
+    /// The VM with the GPU does not start
+    StartFails,
+    /// Waits for a cluster that is not ready before somebody installs a CNI
+    CniNone,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed.is_finite() && (0.1..=200.0).contains(&speed) => Ok(speed),
+        _ => Err("a factor from 0.1 to 200".to_owned()),
+    }
+}
+
+/// Plays the job and prints the figures.
+///
+/// # Errors
+/// The site file's findings, or a simulated site that does not come up.
+pub fn run(arguments: Rehearse, screen: &mut Screen) -> Result<Exit, Failure> {
+    let example;
+    let file = match &arguments.file {
+        Some(file) => file.clone(),
+        None => {
+            example = unpack_example().map_err(|error| Failure::new(Exit::Error, &error, None))?;
+            example.path().join(EXAMPLE_FILE)
+        }
+    };
+    let site = opened::load(&file)?;
+    block_on(rehearse(arguments, site, screen))
+}
+
+async fn rehearse(mut arguments: Rehearse, mut site: Site, screen: &mut Screen) -> Result<Exit, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(TokioClock::scaled(arguments.speed));
+    let world = build(&mut site, &mut arguments, &clock)?;
+    let doors = Arc::clone(&world).serve().await.map_err(|error| Failure::new(Exit::Error, &error, None))?;
+    let credentials = world.credentials();
+    redirect(&mut site, &doors);
+    screen.note(&format!(
+        "a simulated site on loopback: seed {}, {} times faster than real time",
+        arguments.seed, arguments.speed
+    ));
+    let stop = signals::listen();
+    let opened = opened::open(site, &|name| secret(&credentials, name), Arc::clone(&clock)).await?;
+    if arguments.output.format == Format::Table {
+        screen.print(&render(&opened.plan));
+    }
+    if let Some(exit) = opened::refused(&opened.plan, screen) {
+        figures(&opened, &world, screen);
+        return Ok(exit);
+    }
+    let outcome = carry_out(&opened, &arguments.how, arguments.output.format, &stop, screen).await;
+    if let Some(snapshot) = &outcome.snapshot {
+        let rows = status(&opened.site, snapshot).machines;
+        print(&rows, &report(&world), screen);
+    }
+    screen.findings(&diagnostics(&outcome.failures));
+    screen.findings(&diagnostics(&outcome.needs_person));
+    figures(&opened, &world, screen);
+    let mut exit = exit(&outcome, &stop);
+    if exit == Exit::Done {
+        exit = second_apply(&opened, screen, &stop).await;
+    }
+    Ok(exit)
+}
+
+/// The simulated site, with what is to go wrong in it.
+fn build(site: &mut Site, arguments: &mut Rehearse, clock: &Arc<dyn Clock>) -> Result<Arc<World>, Failure> {
+    let mut faults = Faults::default();
+    let mut blueprint = derive::blueprint(site);
+    match arguments.broken {
+        None | Some(Break::GpuBusy) => {}
+        Some(Break::LateWindow) => {
+            faults.config_writes_stall_seconds = LATE_SECONDS;
+            force_vm(site);
+        }
+        Some(Break::LeaseTaken) => derive::lease_first_pool(site, &mut blueprint),
+        Some(Break::DnsMissing) => faults.dns_not_served = true,
+        Some(Break::StartFails) => faults.vfio_bind_fails = true,
+        Some(Break::CniNone) => {
+            faults.no_cni = true;
+            arguments.how.wait = Some(WaitFor::Ready);
+            arguments.how.timeout = arguments.how.timeout.min(CNI_TIMEOUT);
+        }
+    }
+    let has_gpus = site.clusters.iter().any(|cluster| cluster.machine_sets.iter().any(|set| !set.gpus.is_empty()));
+    if !has_gpus && matches!(arguments.broken, Some(Break::GpuBusy | Break::LateWindow | Break::StartFails)) {
+        return Err(Failure::message(Exit::Usage, "this site wants no GPU, so nothing of the kind can break"));
+    }
+    let world = World::new(blueprint, arguments.seed, faults, Arc::clone(clock));
+    if arguments.broken == Some(Break::GpuBusy) {
+        derive::occupy_gpus(site, &world);
+    }
+    Ok(world)
+}
+
+/// Longer than any drawn boot: the node is being installed by then.
+const LATE_SECONDS: f64 = 150.0;
+/// Enough for every node to run; what is missing then is the CNI.
+const CNI_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(12);
+
+fn force_vm(site: &mut Site) {
+    for set in site.clusters.iter_mut().flat_map(|cluster| &mut cluster.machine_sets) {
+        for gpu in &mut set.gpus {
+            gpu.attach = Attach::Vm;
+        }
+    }
+}
+
+const OMNI_KEY: &str = "omni";
+const PROXMOX_TOKEN: &str = "proxmox";
+const UNIFI_KEY: &str = "unifi";
+
+/// Points every endpoint at the simulated site; nothing of the file's own endpoints is used.
+fn redirect(site: &mut Site, doors: &Doors) {
+    let trust = || Tls { sha256: vec![doors.fingerprint.to_string()], ..Tls::default() };
+    let place = |name: &str| SecretRef::Env(name.to_owned());
+    site.omni.endpoint.clone_from(&doors.omni);
+    site.omni.key = place(OMNI_KEY);
+    site.omni.tls = trust();
+    for endpoint in &mut site.proxmox {
+        if let Some(door) = doors.proxmox.get(&endpoint.provider) {
+            endpoint.endpoints = vec![door.clone()];
+        }
+        endpoint.api_token = place(PROXMOX_TOKEN);
+        endpoint.tls = trust();
+    }
+    if let Some(unifi) = &mut site.unifi {
+        unifi.endpoint.clone_from(&doors.unifi);
+        unifi.site = "default".to_owned();
+        unifi.api_key = place(UNIFI_KEY);
+        unifi.tls = trust();
+    }
+    site.dns.resolver = Some(doors.dns);
+}
+
+fn secret(credentials: &Credentials, name: &str) -> Option<String> {
+    match name {
+        OMNI_KEY => Some(credentials.omni_key.expose_secret().to_owned()),
+        PROXMOX_TOKEN => Some(credentials.proxmox_token.clone()),
+        UNIFI_KEY => Some(credentials.unifi_key.clone()),
+        _ => None,
+    }
+}
+
+fn print(rows: &[Row], report: &Report, screen: &mut Screen) {
+    let lines = rows.iter().map(|row| {
+        let told = report.machines.get(&row.machine);
+        let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        vec![
+            row.machine.clone(),
+            format!("{} on {}", text(row.vmid.map(|vmid| vmid.to_string())), text(row.node.clone())),
+            text(row.mac.clone()),
+            text(row.reserved.map(|address| address.to_string())),
+            text(row.address.map(|address| address.to_string())),
+            if row.gpus.is_empty() { "-".to_owned() } else { row.gpus.join(",") },
+            row.stage.clone(),
+            text(told.map(|told| told.restarts.to_string())),
+            text(told.and_then(|told| told.window_left).map(|left| format!("{:.1} s", left.as_secs_f64()))),
+        ]
+    });
+    let headers = ["machine request", "vm", "mac", "reserved", "leased", "gpu", "stage", "restarts", "window left"];
+    screen.print(&table(&headers, lines));
+}
+
+/// The line that says it all, from the simulated site's own log.
+fn figures(opened: &Opened, world: &World, screen: &mut Screen) {
+    let report = report(world);
+    let sets = || opened.site.clusters.iter().flat_map(|cluster| &cluster.machine_sets);
+    let size = |set: &bootstrap_core::site::MachineSetIntent| set.class.as_ref().map_or(0, |(_, size)| *size as usize);
+    let addresses: usize = sets().filter(|set| !set.addresses.is_empty()).map(size).sum();
+    let gpus: usize = sets().map(|set| size(set) * set.gpus.len()).sum();
+    screen.print(&format!(
+        "first leases right {}/{addresses}, GPUs at first boot {}/{gpus}, restarts {}",
+        report.first_leases_right, report.gpus_at_first_boot, report.restarts
+    ));
+    let requests: Vec<String> =
+        opened.connected.requests().iter().map(|(system, count)| format!("{system} {count}")).collect();
+    screen.print(&format!("requests: {}", requests.join(", ")));
+}
+
+/// Applying again must find nothing to do.
+async fn second_apply(opened: &Opened, screen: &mut Screen, stop: &Stop) -> Exit {
+    match observe(&opened.site, &opened.connected.ports).await {
+        Ok(snapshot) => {
+            let again = plan(&opened.site, &snapshot);
+            if again.is_empty() {
+                screen.print("a second apply finds nothing to do");
+                Exit::Done
+            } else {
+                screen.print("a second apply would still change this:");
+                screen.print(&render(&again));
+                Exit::Error
+            }
+        }
+        Err(errors) => {
+            for error in errors {
+                screen.note(&error.to_string());
+            }
+            Exit::Error.worst(stop.exit())
+        }
+    }
+}
+
+const EXAMPLE_FILE: &str = "examples/homelab/bootstrap.yaml";
+
+macro_rules! example_files {
+    ($($path:literal),* $(,)?) => {
+        [$(($path, include_str!(concat!("../../../examples/homelab/", $path)))),*]
+    };
+}
+
+/// Writes the embedded example to a directory of its own.
+fn unpack_example() -> std::io::Result<tempfile::TempDir> {
+    let files = example_files![
+        "bootstrap.yaml",
+        "cluster/template.yaml",
+        "cluster/patches/control-plane.yaml",
+        "cluster/patches/resolvers.yaml",
+        "cluster/patches/storage.yaml",
+        "machine-classes/control-plane.yaml",
+        "machine-classes/gpu-worker.yaml",
+        "machine-classes/worker.yaml",
+    ];
+    let directory = tempfile::tempdir()?;
+    let root = Path::new(EXAMPLE_FILE).parent().unwrap_or(Path::new(""));
+    for (path, text) in files {
+        let place = directory.path().join(root).join(path);
+        if let Some(parent) = place.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(place, text)?;
+    }
+    Ok(directory)
+}

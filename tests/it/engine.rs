@@ -1,0 +1,104 @@
+//! The whole job against the simulated site in memory, on a paused clock.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use api_transport::{Clock, TokioClock};
+use bootstrap_core::apply::{Event, Events, Options, Outcome, apply};
+use bootstrap_core::observe::observe;
+use bootstrap_core::plan::{Plan, plan};
+use bootstrap_core::ports::{Hypervisor, Ports};
+use bootstrap_core::site::{self, Attach, Site};
+use site_simulator::{Faults, World, derive, in_memory};
+
+pub(crate) fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/homelab/bootstrap.yaml")
+}
+
+pub(crate) struct Lab {
+    pub(crate) site: Arc<Site>,
+    pub(crate) world: Arc<World>,
+    pub(crate) ports: Ports,
+}
+
+pub(crate) fn lab(site: Site, seed: u64, faults: Faults) -> Lab {
+    let clock: Arc<dyn Clock> = Arc::new(TokioClock::real());
+    let world = World::new(derive::blueprint(&site), seed, faults, Arc::clone(&clock));
+    tokio::spawn(Arc::clone(&world).run());
+    let hypervisors: BTreeMap<String, Arc<dyn Hypervisor>> = site
+        .proxmox
+        .iter()
+        .map(|endpoint| {
+            let port = in_memory::proxmox::Proxmox::new(Arc::clone(&world), &endpoint.provider);
+            (endpoint.provider.clone(), Arc::new(port) as Arc<dyn Hypervisor>)
+        })
+        .collect();
+    let ports = Ports {
+        omni: Arc::new(in_memory::omni::Omni::new(Arc::clone(&world))),
+        hypervisors,
+        gateway: Some(Arc::new(in_memory::gateway::Unifi::new(Arc::clone(&world)))),
+        dns: Some(Arc::new(in_memory::dns::Resolver::new(Arc::clone(&world)))),
+        clock,
+    };
+    Lab { site: Arc::new(site), world, ports }
+}
+
+impl Lab {
+    pub(crate) async fn plan(&self) -> Plan {
+        let snapshot = observe(&self.site, &self.ports).await.expect("the site can be observed");
+        plan(&self.site, &snapshot)
+    }
+
+    pub(crate) async fn apply(&self, plan: &Plan) -> (Outcome, Vec<Event>) {
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+        let (_keep, stop) = tokio::sync::watch::channel(false);
+        let options =
+            Options { wait: None, timeout: Duration::from_secs(45 * 60), allow_restart: false, stop };
+        let site = Arc::clone(&self.site);
+        let outcome = apply(site, self.ports.clone(), plan, options, Events::new(sender)).await;
+        let mut events = Vec::new();
+        while let Ok(event) = receiver.try_recv() {
+            events.push(event);
+        }
+        (outcome, events)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn from_nothing_to_running_and_then_nothing_to_do() {
+    let lab = lab(site::load(&example()).expect("the example loads"), 7, Faults::default());
+    let plan = lab.plan().await;
+    println!("{}", bootstrap_core::plan::render(&plan));
+    assert!(!plan.is_blocked(), "{:#?} {:#?}", plan.blockers, plan.needs_person);
+    let (outcome, events) = lab.apply(&plan).await;
+    for event in &events {
+        println!("{event:?}");
+    }
+    assert!(outcome.failures.is_empty(), "{:#?}", outcome.failures);
+    assert!(outcome.needs_person.is_empty(), "{:#?}", outcome.needs_person);
+    assert!(outcome.reached);
+    let again = lab.plan().await;
+    assert!(again.is_empty(), "{}", bootstrap_core::plan::render(&again));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gpu_is_attached_in_the_cold_window() {
+    let mut site = site::load(&example()).expect("the example loads");
+    for set in site.clusters.iter_mut().flat_map(|cluster| &mut cluster.machine_sets) {
+        for gpu in &mut set.gpus {
+            gpu.attach = Attach::Vm;
+        }
+    }
+    let lab = lab(site, 11, Faults::default());
+    let plan = lab.plan().await;
+    let (outcome, events) = lab.apply(&plan).await;
+    for event in &events {
+        println!("{event:?}");
+    }
+    assert!(outcome.failures.is_empty(), "{:#?}", outcome.failures);
+    assert!(outcome.reached);
+    assert!(outcome.machines.values().any(|machine| machine.attached_in_window), "{:#?}", outcome.machines);
+    assert!(lab.plan().await.is_empty());
+}

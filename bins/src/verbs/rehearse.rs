@@ -10,7 +10,7 @@ use bootstrap_core::site::{Attach, SecretRef, Site, Tls};
 use bootstrap_core::status::{Row, status};
 use clap::ValueEnum;
 use secrecy::ExposeSecret as _;
-use site_simulator::report::{Report, report};
+use site_simulator::report::{Expected, Figures};
 use site_simulator::{Credentials, Doors, Faults, World, derive};
 
 use super::apply::{How, WaitFor, carry_out, exit};
@@ -103,17 +103,15 @@ async fn rehearse(mut arguments: Rehearse, mut site: Site, screen: &mut Screen) 
         screen.print(&render(&opened.plan));
     }
     if let Some(exit) = opened::refused(&opened.plan, screen) {
-        figures(&opened, &world, screen);
+        figures(&opened, &world, &[], screen);
         return Ok(exit);
     }
     let outcome = carry_out(&opened, &arguments.how, arguments.output.format, &stop, screen).await;
-    if let Some(snapshot) = &outcome.snapshot {
-        let rows = status(&opened.site, snapshot).machines;
-        print(&rows, &report(&world), screen);
-    }
+    let rows = outcome.snapshot.as_ref().map(|snapshot| status(&opened.site, snapshot).machines).unwrap_or_default();
+    print(&rows, &world.figures(&expected(&rows)), screen);
     screen.findings(&diagnostics(&outcome.failures));
     screen.findings(&diagnostics(&outcome.needs_person));
-    figures(&opened, &world, screen);
+    figures(&opened, &world, &rows, screen);
     let mut exit = exit(&outcome, &stop);
     if exit == Exit::Done {
         exit = second_apply(&opened, screen, &stop).await;
@@ -170,23 +168,26 @@ const UNIFI_KEY: &str = "unifi";
 
 /// Points every endpoint at the simulated site; nothing of the file's own endpoints is used.
 fn redirect(site: &mut Site, doors: &Doors) {
-    let trust = || Tls { sha256: vec![doors.fingerprint.to_string()], ..Tls::default() };
+    let trust = |door: &str| Tls {
+        sha256: doors.fingerprints.get(door).map(ToString::to_string).into_iter().collect(),
+        ..Tls::default()
+    };
     let place = |name: &str| SecretRef::Env(name.to_owned());
     site.omni.endpoint.clone_from(&doors.omni);
     site.omni.key = place(OMNI_KEY);
-    site.omni.tls = trust();
+    site.omni.tls = trust("omni");
     for endpoint in &mut site.proxmox {
         if let Some(door) = doors.proxmox.get(&endpoint.provider) {
             endpoint.endpoints = vec![door.clone()];
         }
         endpoint.api_token = place(PROXMOX_TOKEN);
-        endpoint.tls = trust();
+        endpoint.tls = trust(&format!("proxmox:{}", endpoint.provider));
     }
     if let Some(unifi) = &mut site.unifi {
         unifi.endpoint.clone_from(&doors.unifi);
         unifi.site = "default".to_owned();
         unifi.api_key = place(UNIFI_KEY);
-        unifi.tls = trust();
+        unifi.tls = trust("unifi");
     }
     site.dns.resolver = Some(doors.dns);
 }
@@ -200,9 +201,15 @@ fn secret(credentials: &Credentials, name: &str) -> Option<String> {
     }
 }
 
-fn print(rows: &[Row], report: &Report, screen: &mut Screen) {
+/// The address each machine was to have from its first lease on.
+fn expected(rows: &[Row]) -> Expected {
+    let addresses = rows.iter().filter_map(|row| Some((row.machine.clone(), row.reserved?))).collect();
+    Expected { addresses, ..Expected::default() }
+}
+
+fn print(rows: &[Row], figures: &Figures, screen: &mut Screen) {
     let lines = rows.iter().map(|row| {
-        let told = report.machines.get(&row.machine);
+        let told = figures.nodes.iter().find(|node| node.request == row.machine);
         let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         vec![
             row.machine.clone(),
@@ -221,15 +228,17 @@ fn print(rows: &[Row], report: &Report, screen: &mut Screen) {
 }
 
 /// The line that says it all, from the simulated site's own log.
-fn figures(opened: &Opened, world: &World, screen: &mut Screen) {
-    let report = report(world);
+fn figures(opened: &Opened, world: &World, rows: &[Row], screen: &mut Screen) {
+    let figures = world.figures(&expected(rows));
     let sets = || opened.site.clusters.iter().flat_map(|cluster| &cluster.machine_sets);
     let size = |set: &bootstrap_core::site::MachineSetIntent| set.class.as_ref().map_or(0, |(_, size)| *size as usize);
     let addresses: usize = sets().filter(|set| !set.addresses.is_empty()).map(size).sum();
     let gpus: usize = sets().map(|set| size(set) * set.gpus.len()).sum();
     screen.print(&format!(
         "first leases right {}/{addresses}, GPUs at first boot {}/{gpus}, restarts {}",
-        report.first_leases_right, report.gpus_at_first_boot, report.restarts
+        figures.leases().0,
+        figures.gpus().0,
+        figures.restarts()
     ));
     let requests: Vec<String> =
         opened.connected.requests().iter().map(|(system, count)| format!("{system} {count}")).collect();

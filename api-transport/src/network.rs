@@ -81,7 +81,7 @@ impl Network {
         if let Some(tls) = find::<rustls::Error>(&error) {
             return Error::Certificate {
                 endpoint,
-                reason: tls.to_string(),
+                reason: refusal(tls),
             };
         }
         if error.is_builder() || error.is_request() && find::<http::Error>(&error).is_some() {
@@ -136,6 +136,23 @@ impl Exchange for Network {
                 })
                 .boxed(),
         })
+    }
+}
+
+/// The common refusals in words that say what to do; the others in rustls' own.
+fn refusal(error: &rustls::Error) -> String {
+    use rustls::CertificateError as Why;
+    match error {
+        rustls::Error::InvalidCertificate(Why::UnknownIssuer | Why::BadSignature) => {
+            "its certificate is signed by nobody who is trusted here; for a private CA name the CA's file, \
+             for a self-signed certificate pin its SHA-256 fingerprint"
+                .to_owned()
+        }
+        rustls::Error::InvalidCertificate(Why::Expired | Why::ExpiredContext { .. }) => {
+            format!("{error}; renew it on the server, or set this machine's clock")
+        }
+        rustls::Error::InvalidMessage(_) => format!("what answers there does not speak TLS ({error})"),
+        other => other.to_string(),
     }
 }
 

@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::Error;
 
-/// One HTTP call.
-#[derive(Debug, Clone)]
+/// One HTTP call. `Debug` shows neither query nor body, which may hold secrets.
+#[derive(Clone)]
 pub struct Request {
     /// The verb.
     pub method: Method,
@@ -80,8 +80,8 @@ impl Request {
     }
 }
 
-/// What came back, whatever its status.
-#[derive(Debug, Clone)]
+/// What came back, whatever its status. `Debug` shows no body, which may hold secrets.
+#[derive(Clone)]
 pub struct Response {
     /// The status; never a redirect.
     pub status: u16,
@@ -91,6 +91,27 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body, decompressed.
     pub body: Bytes,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path.split('?').next().unwrap_or_default())
+            .field("body_length", &self.body.len())
+            .field("idempotent", &self.idempotent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("reason", &self.reason)
+            .field("body_length", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The seam: one exchange with a server, body as a stream. Production uses reqwest; tests bring their own.

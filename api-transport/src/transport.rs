@@ -134,7 +134,12 @@ impl TransportBuilder {
             Some(exchange) => exchange,
             None => Arc::new(Network::new(&Settings {
                 origin: &endpoint.origin,
-                trust: &self.trust,
+                // Without TLS its settings must not be what fails.
+                trust: if endpoint.plain {
+                    &Trust::Insecure
+                } else {
+                    &self.trust
+                },
                 connect: self.connect,
                 idle: self.idle,
                 http1_only: self.http1_only,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// How a server proves who it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub enum Trust {
     /// The operating system's roots.
     #[default]
@@ -17,8 +17,19 @@ pub enum Trust {
     Insecure,
 }
 
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("System"),
+            Self::CaPem(pem) => write!(f, "CaPem({} bytes)", pem.len()),
+            Self::Pins(pins) => f.debug_tuple("Pins").field(pins).finish(),
+            Self::Insecure => f.write_str("Insecure"),
+        }
+    }
+}
+
 /// SHA-256 of a certificate. Parses with and without colons, any case; shows upper case with colons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {
@@ -60,6 +71,12 @@ impl FromStr for Fingerprint {
         } else {
             Ok(Self(bytes))
         }
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -196,7 +196,7 @@ async fn trust_decides_before_anything_is_sent() {
         (
             &server,
             Trust::CaPem(elsewhere.pem.clone().into_bytes()),
-            Err("certificate"),
+            Err("signed by nobody"),
         ),
         (&server, Trust::Pins(vec![wrong]), Err("pinned is 07:07")),
         (
@@ -518,4 +518,65 @@ async fn streams_outlive_the_total_deadline_but_not_a_silent_head() {
     assert!(
         matches!(&refused, Streamed::Refused(response) if response.status == 403 && response.body == "no")
     );
+}
+
+/// Run by the next test, with a proxy in its environment that nothing listens at.
+#[tokio::test]
+#[ignore = "needs an environment of its own"]
+async fn behind_a_proxy() {
+    let server = Server::start("localhost", vec![OK]).await;
+    assert_eq!(
+        server
+            .builder()
+            .build()
+            .unwrap()
+            .send(get())
+            .await
+            .unwrap()
+            .status,
+        200
+    );
+    let asked = server
+        .builder()
+        .proxy_from_environment(true)
+        .build()
+        .unwrap();
+    let error = asked.send(get()).await.unwrap_err();
+    assert!(matches!(error, Error::Connect { .. }), "{error:?}");
+}
+
+#[test]
+fn a_proxy_in_the_environment_is_used_only_when_asked_for() {
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "behind_a_proxy", "--ignored"])
+        .env("HTTPS_PROXY", "http://127.0.0.1:1")
+        .env("ALL_PROXY", "http://127.0.0.1:1")
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .output()
+        .unwrap();
+    assert!(
+        child.status.success(),
+        "{}",
+        String::from_utf8_lossy(&child.stdout)
+    );
+    assert!(String::from_utf8_lossy(&child.stdout).contains("1 passed"));
+}
+
+#[tokio::test]
+async fn what_speaks_no_tls_is_named_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        let _ = socket.read(&mut [0; 64]).await;
+    });
+    let transport = Transport::builder(&endpoint)
+        .unwrap()
+        .trust(Trust::Insecure)
+        .build()
+        .unwrap();
+    let error = transport.send(get()).await.unwrap_err();
+    assert!(error.to_string().contains("does not speak TLS"), "{error}");
 }

@@ -57,8 +57,9 @@ impl Client {
         };
         let request = self.request(MANAGEMENT, "Kubeconfig", &body, headers)?;
         let answer = self.answer(request.idempotent()).await?;
+        // An error of the parser's may quote what it read, and that is a token.
         let answer: KubeconfigAnswer = serde_json::from_slice(&answer)
-            .map_err(|error| Error::not_understood("Kubeconfig", &error))?;
+            .map_err(|_| Error::not_understood("Kubeconfig", &"it holds no kubeconfig"))?;
         let encoded = Zeroizing::new(answer.kubeconfig);
         let text = STANDARD
             .decode(encoded.as_bytes())

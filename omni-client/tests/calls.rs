@@ -270,6 +270,13 @@ async fn what_is_not_omni_says_so() {
     }
 }
 
+/// A watch that says nothing must fail a test, not hang it.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future)
+        .await
+        .expect("no event came")
+}
+
 fn line(event_type: i32, resource: Option<Value>) -> String {
     let event = match resource {
         Some(text) => json!({"event_type": event_type, "resource": text}),
@@ -302,10 +309,10 @@ async fn watched(server: &Arc<Server>, events: usize) -> (Vec<String>, Vec<Strin
     let stream = simple(server)
         .watch_with(&kinds::MACHINE_CLASS, &options)
         .take(events);
-    let seen: Vec<String> = stream
+    let seen = stream
         .map(|event| event.map_or_else(|error| format!("! {error}"), |event| brief(&event)))
-        .collect()
-        .await;
+        .collect::<Vec<String>>();
+    let seen = soon(seen).await;
     let notices = notices.lock().unwrap().clone();
     (seen, notices)
 }
@@ -376,6 +383,26 @@ async fn behind_a_buffering_proxy_lists_take_the_place_of_a_watch() {
         "{notices:?}"
     );
     assert_eq!(server.calls()[..3], ["Watch", "List", "List"]);
+}
+
+#[tokio::test]
+async fn listing_gives_way_to_watching_again_in_case_somebody_mended_the_proxy() {
+    let server = Server::new([
+        Answer::Silence,
+        listed(&[("a", 1)], 1),
+        listed(&[("a", 1)], 1),
+        Answer::Stream {
+            chunks: vec![line(1, Some(text("a", 1))), line(4, None)],
+            cut: false,
+        },
+    ]);
+    let clock = Hasty::stepping(Duration::from_mins(5));
+    let mut events = client(&server, Paper::default(), clock).watch(&kinds::MACHINE_CLASS);
+    for expected in ["+a@1", "=", "+a@1", "="] {
+        let event = soon(events.next()).await.unwrap().unwrap();
+        assert_eq!(brief(&event), expected);
+    }
+    assert_eq!(server.calls(), ["Watch", "List", "List", "Watch"]);
 }
 
 #[tokio::test]

@@ -133,6 +133,15 @@ impl Hasty {
             slept: Mutex::default(),
         })
     }
+
+    pub(crate) fn stepping(step: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            wall: SystemTime::UNIX_EPOCH,
+            step,
+            now: Mutex::default(),
+            slept: Mutex::default(),
+        })
+    }
 }
 
 impl Clock for Hasty {

@@ -172,8 +172,8 @@ impl Hypervisor for Proxmox {
     }
 
     async fn vms(&self) -> PortResult<Vec<VmRow>> {
-        self.on(|cluster, caller, _| {
-            let rows = cluster.rows(caller).into_iter().map(|row| VmRow {
+        self.on(|cluster, caller, now| {
+            let rows = cluster.rows(now, caller).into_iter().map(|row| VmRow {
                 vmid: row.vm.vmid,
                 node: row.vm.node.clone(),
                 name: row.name.map(str::to_owned),
@@ -218,7 +218,7 @@ impl Hypervisor for Proxmox {
     async fn vm_status(&self, node: &str, vmid: u32) -> PortResult<VmStatus> {
         self.on(|cluster, caller, now| {
             let vm = cluster.look(caller, node, vmid)?;
-            Ok(status_view(vm, cluster.uptime(now, vm)))
+            Ok(status_view(vm, vm.uptime(now)))
         })
     }
 

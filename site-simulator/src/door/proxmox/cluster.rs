@@ -147,11 +147,11 @@ fn device_row(device: &PciDevice, verbose: bool) -> Value {
     fields
 }
 
-fn resources(cluster: &Cluster, caller: &Caller, kind: Option<&str>, now: std::time::Duration) -> Value {
+fn resources(cluster: &mut Cluster, caller: &Caller, kind: Option<&str>, now: std::time::Duration) -> Value {
     let mut rows = Vec::new();
     if kind.is_none_or(|kind| kind == "vm") {
-        let guests = cluster.rows(caller);
-        rows.extend(guests.iter().map(|row| guest_row(row, cluster.uptime(now, row.vm))));
+        let guests = cluster.rows(now, caller);
+        rows.extend(guests.iter().map(|row| guest_row(row, row.vm.uptime(now))));
     }
     if kind.is_none_or(|kind| kind == "node") {
         for node in cluster.hosts() {

@@ -104,9 +104,9 @@ fn list_or_create(site: &mut Site<'_>, call: &mut Call<'_>, node: &str) -> Resul
         "GET" => {
             call.params.verify(&[("full", Kind::Flag)])?;
             let full = call.params.is_on("full");
-            let rows = cluster.rows(&call.caller).into_iter().filter(|row| row.vm.node == node);
+            let rows = cluster.rows(site.now, &call.caller).into_iter().filter(|row| row.vm.node == node);
             let rows = rows.map(|row| {
-                let mut fields = usage(row.vm, cluster.uptime(site.now, row.vm));
+                let mut fields = usage(row.vm, row.vm.uptime(site.now));
                 if full {
                     fields.insert("qmpstatus".to_owned(), json!(word(row.vm)));
                 }
@@ -146,7 +146,7 @@ fn read(site: &Site<'_>, call: &Call<'_>, (node, vmid): (&str, u32), rest: &[&st
         ["status", "current"] => {
             call.params.verify(&[])?;
             let vm = cluster.look(caller, node, vmid)?;
-            Ok(Reply::Data(Value::Object(current(vm, cluster.uptime(site.now, vm)))))
+            Ok(Reply::Data(Value::Object(current(vm, vm.uptime(site.now)))))
         }
         ["agent", _] => agent(site, call, (node, vmid)),
         _ => Err(not_implemented(call)),

@@ -152,6 +152,7 @@ impl Cluster {
 
     /// The guest powered itself off: QEMU ends, and with it a shutdown that waited for this.
     pub fn guest_powers_off(&mut self, now: Duration, vmid: u32) {
+        self.broadcast(now);
         let Some(vm) = self.vms.get_mut(&vmid).filter(|vm| vm.running) else { return };
         vm.went_off();
         let waiting = vm.held_by.clone();

@@ -37,7 +37,8 @@ pub struct Row<'a> {
 
 impl Cluster {
     /// Guests the caller may see.
-    pub fn rows(&self, caller: &Caller) -> Vec<Row<'_>> {
+    pub fn rows(&mut self, now: Duration, caller: &Caller) -> Vec<Row<'_>> {
+        self.broadcast(now);
         let visible = |vm: &&Vm| caller.may(&format!("/vms/{}", vm.vmid), &["VM.Audit"]);
         let rows = self.vms.values().filter(visible).map(|vm| {
             let shown = self.shown.get(&vm.vmid);
@@ -95,14 +96,14 @@ impl Cluster {
         rows.extend(vm.lock.iter().map(|lock| fixed("lock", lock.clone())));
         Ok(rows)
     }
-
-    /// Seconds since QEMU started.
-    pub fn uptime(&self, now: Duration, vm: &Vm) -> u64 {
-        vm.started.map_or(0, |started| now.saturating_sub(started).as_secs())
-    }
 }
 
 impl Vm {
+    /// Seconds since QEMU started.
+    pub fn uptime(&self, now: Duration) -> u64 {
+        self.started.map_or(0, |started| now.saturating_sub(started).as_secs())
+    }
+
     /// Tags, as stored.
     pub fn tags(&self) -> Vec<&str> {
         let tags = self.config.get("tags").map_or("", String::as_str);

@@ -90,6 +90,8 @@ impl Task {
 impl Cluster {
     /// Opens a task; it begins as soon as time goes on.
     pub(super) fn open(&mut self, now: Duration, node: &str, kind: &str, id: &str, owner: &str, job: Job) -> String {
+        // What is told of before this is told without it.
+        self.broadcast(now);
         self.last_pid += 3;
         let pid = self.last_pid;
         let ticks = u64::try_from(now.as_millis() / 10).unwrap_or(u64::MAX);

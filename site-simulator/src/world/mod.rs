@@ -1,6 +1,7 @@
 //! One world: a state machine over simulated time. Every call first lets all that is due happen.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -28,7 +29,8 @@ pub use queue::{Due, Queue};
 #[derive(Debug)]
 pub struct World {
     clock: Arc<dyn Clock>,
-    wall_zero: SystemTime,
+    /// Nanoseconds that the world is ahead of its clock: what was fast-forwarded.
+    ahead: AtomicU64,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
     keys: OnceLock<Result<Keys, String>>,
@@ -73,7 +75,7 @@ impl World {
         let state = State::new(blueprint, seed, faults, wall_zero, now);
         Arc::new(Self {
             clock,
-            wall_zero,
+            ahead: AtomicU64::new(0),
             state: Mutex::new(state),
             changed: watch::Sender::new(0),
             keys: OnceLock::new(),
@@ -84,7 +86,7 @@ impl World {
     pub fn act<T>(&self, f: impl FnOnce(&mut State, Duration) -> T) -> T {
         let result = {
             let mut state = self.lock();
-            let now = self.clock.now().max(state.advanced_to);
+            let now = self.now().max(state.advanced_to);
             state.advance(now);
             f(&mut state, now)
         };
@@ -108,7 +110,7 @@ impl World {
     /// Waits until the world changed or its next event was due, and lets that happen.
     pub async fn tick(&self, changed: &mut watch::Receiver<u64>) {
         let due = self.lock().next_due();
-        let now = self.clock.now();
+        let now = self.now();
         match due {
             Some(due) if due <= now => self.act(|_, _| ()),
             Some(due) => {
@@ -132,14 +134,14 @@ impl World {
         &self.clock
     }
 
-    /// Time since the clock's zero.
+    /// The world's time: what the clock says, and what was fast-forwarded.
     pub fn now(&self) -> Duration {
-        self.clock.now()
+        self.clock.now() + Duration::from_nanos(self.ahead.load(Ordering::Relaxed))
     }
 
     /// The wall clock at a time of the world.
     pub fn wall(&self, at: Duration) -> SystemTime {
-        self.wall_zero + at
+        self.lock().wall_zero + at
     }
 
     /// The world's own log so far.
@@ -157,7 +159,7 @@ impl World {
 
     /// The service accounts of the Omni door, or why they could not be made.
     pub(crate) fn keys(&self) -> Result<&Keys, &str> {
-        self.keys.get_or_init(|| keys::generate(self.clock.wall())).as_ref().map_err(String::as_str)
+        self.keys.get_or_init(|| keys::generate(self.wall(self.now()))).as_ref().map_err(String::as_str)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

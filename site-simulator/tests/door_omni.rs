@@ -1,0 +1,108 @@
+//! The Omni door through the client crate, over TLS.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api_transport::{TokioClock, Trust};
+use futures_util::StreamExt as _;
+use omni_client::{Client, ClientBuilder, Event, Kind, ListOptions, Resource};
+use secrecy::SecretString;
+use serde_json::json;
+use site_simulator::{Blueprint, Doors, Faults, World};
+
+fn blueprint() -> Blueprint {
+    Blueprint {
+        omni_name: "omni.home.example".to_owned(),
+        omni_address: Ipv4Addr::new(172, 16, 8, 5),
+        talos_versions: vec![("1.13.7".to_owned(), vec!["1.36.2".to_owned()])],
+        extensions: vec!["siderolabs/xe".to_owned()],
+        providers: Vec::new(),
+        networks: Vec::new(),
+        dns_records: Vec::new(),
+        upstream: Vec::new(),
+        strangers: Vec::new(),
+    }
+}
+
+async fn open(faults: Faults) -> (Arc<World>, Doors) {
+    let world = World::new(blueprint(), 1, faults, Arc::new(TokioClock::real()));
+    let doors = world.serve().await.unwrap();
+    (world, doors)
+}
+
+fn client(doors: &Doors, key: &SecretString) -> Client {
+    ClientBuilder::new(doors.omni.as_str())
+        .service_account_key(key.clone())
+        .trust(Trust::CaPem(doors.ca_pem.clone().into_bytes()))
+        .build()
+        .unwrap()
+}
+
+fn classes() -> Kind {
+    Kind { namespace: "default".into(), name: "MachineClasses.omni.sidero.dev".into() }
+}
+
+fn class(id: &str) -> Resource {
+    let mut class = Resource::new(&classes(), id);
+    class.spec = json!({"match_labels": ["a = b"]});
+    class
+}
+
+#[tokio::test]
+async fn a_client_reads_writes_and_watches() {
+    let (world, doors) = open(Faults::default()).await;
+    let credentials = world.credentials();
+    let client = client(&doors, &credentials.omni_key);
+    let me = client.current_user().await.unwrap();
+    assert_eq!(me.role, "Operator");
+    let mut events = client.watch(&classes());
+    assert!(matches!(events.next().await.unwrap().unwrap(), Event::Bootstrapped));
+    client.create(&class("one")).await.unwrap();
+    match events.next().await.unwrap().unwrap() {
+        Event::Created(created) => assert_eq!(created.metadata.id, "one"),
+        other => panic!("{other:?}"),
+    }
+    assert!(client.create(&class("one")).await.unwrap_err().is_already_exists());
+    let listed = client.list(&classes(), &ListOptions::all()).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    client.delete(&classes(), "one").await.unwrap();
+    assert!(matches!(events.next().await.unwrap().unwrap(), Event::Updated(_)));
+    assert!(matches!(events.next().await.unwrap().unwrap(), Event::Destroyed(_)));
+    assert!(doors.request_counts()["omni"] >= 6);
+}
+
+#[tokio::test]
+async fn keys_decide() {
+    let (world, doors) = open(Faults::default()).await;
+    let credentials = world.credentials();
+    let reader = client(&doors, &credentials.omni_reader_key);
+    assert_eq!(reader.list(&classes(), &ListOptions::all()).await.unwrap(), []);
+    assert_eq!(reader.create(&class("x")).await.unwrap_err().status(), Some(403));
+    // A key of another world is unknown here.
+    let (other, _doors) = open(Faults::default()).await;
+    for key in [credentials.omni_expired_key, other.credentials().omni_key] {
+        let error = client(&doors, &key).list(&classes(), &ListOptions::all()).await.unwrap_err();
+        assert_eq!(error.status(), Some(401), "{error:?}");
+    }
+    assert!(!format!("{:?}", world.credentials()).contains("ey"));
+}
+
+#[tokio::test]
+async fn faults_hit_requests() {
+    for (faults, works) in [
+        (Faults { server_error: 1.0, ..Faults::default() }, false),
+        (Faults { lost_answer: 1.0, ..Faults::default() }, true),
+        (Faults { reset: 1.0, ..Faults::default() }, false),
+    ] {
+        let (world, doors) = open(faults.clone()).await;
+        let key = world.credentials().omni_key;
+        let outcome =
+            tokio::time::timeout(Duration::from_secs(20), client(&doors, &key).create(&class("x"))).await;
+        assert!(outcome.is_ok_and(|created| created.is_err()), "{faults:?}");
+        let there = world.look(|state| {
+            state.omni.store.get("default", "MachineClasses.omni.sidero.dev", "x").is_some()
+        });
+        assert_eq!(there, works, "{faults:?}");
+    }
+}

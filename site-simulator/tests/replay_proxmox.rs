@@ -275,6 +275,8 @@ async fn before(lab: &mut Lab, record: &Recorded) {
         230 => lab.power(102, "start", "toolkit@pve!boot").await,
         232 => {
             lab.power(102, "stop", "toolkit@pve!boot").await;
+            // Until the next broadcast.
+            lab.clock.by(Duration::from_secs(10));
             lab.cluster(|cluster, _| cluster.lock_by_hand(101, Some("backup")));
         }
         244 => lab.cluster(|cluster, _| cluster.lock_by_hand(101, None)),

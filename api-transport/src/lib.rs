@@ -28,6 +28,8 @@
 //! - nothing is sent twice that was not declared idempotent by its caller;
 //! - no answer is read without bound, and no wait is without a deadline.
 
+#![deny(missing_docs)]
+
 mod clock;
 mod endpoint;
 mod error;

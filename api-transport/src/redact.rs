@@ -124,7 +124,11 @@ fn value_after<'a>(word: &str, after: &'a str) -> Option<&'a str> {
     let rest = if named {
         rest.strip_prefix([':', '='])?
     } else {
-        rest.split_once('=')?.1
+        let name_and_on = rest.strip_prefix('!')?;
+        name_and_on
+            .trim_start_matches(is_word)
+            .strip_prefix('=')
+            .filter(|_| name_and_on.starts_with(is_word))?
     };
     Some(rest.trim_start_matches([' ', '"', '\'', '\\', '[']))
 }
@@ -195,6 +199,10 @@ mod tests {
                 "group (17 != 99) of root@pam!ci: a=1",
             ),
             ("a\u{1b}[31mb\u{202e}c\td", "a[31mbc d"),
+            (
+                "failed! the reason = timeout, sorry!=",
+                "failed! the reason = timeout, sorry!=",
+            ),
             ("", ""),
         ] {
             assert_eq!(redact(text, 500), expected);

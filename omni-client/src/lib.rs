@@ -54,6 +54,8 @@
 //! - An update replaces labels, annotations and finalizers as a whole: change
 //!   what was read, never build it anew. [`Client::modify`] does that.
 
+#![deny(missing_docs)]
+
 mod client;
 mod error;
 pub mod kinds;

@@ -1,5 +1,7 @@
 //! `omni-bootstrap validate` as people and scripts see it.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop anywhere")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -27,7 +29,11 @@ fn the_exit_code_tells() {
         (&["--no-such-option"], 64),
         (&["--help"], 0),
     ] {
-        assert_eq!(validate(arguments).status.code(), Some(code), "{arguments:?}");
+        assert_eq!(
+            validate(arguments).status.code(),
+            Some(code),
+            "{arguments:?}"
+        );
     }
 }
 
@@ -35,7 +41,12 @@ fn the_exit_code_tells() {
 fn findings_show_place_line_and_hint_and_standard_output_stays_empty() {
     let output = validate(&["-f", "tests/fixtures/sites/typos.yaml"]);
     let shown = text(&output.stderr);
-    for part in ["tests/fixtures/sites/typos.yaml:2:1", "2 | nmae: lab", "hint: did you mean `name`?", "4 errors in"] {
+    for part in [
+        "tests/fixtures/sites/typos.yaml:2:1",
+        "2 | nmae: lab",
+        "hint: did you mean `name`?",
+        "4 errors in",
+    ] {
         assert!(shown.contains(part), "{part}\n{shown}");
     }
     assert_eq!(text(&output.stdout), "");
@@ -49,7 +60,10 @@ fn secrets_in_the_file_are_never_shown() {
             let output = validate(&["-f", &file, "-o", form, "-vvv"]);
             let shown = text(&output.stdout) + &text(&output.stderr);
             assert!(shown.contains(&file), "{shown}");
-            assert!(!shown.contains("canary") && !shown.contains("hunter2"), "{case} {form}:\n{shown}");
+            assert!(
+                !shown.contains("canary") && !shown.contains("hunter2"),
+                "{case} {form}:\n{shown}"
+            );
         }
     }
 }
@@ -58,7 +72,10 @@ fn secrets_in_the_file_are_never_shown() {
 fn reports_for_programs_are_one_document() {
     let output = validate(&["-f", "tests/fixtures/sites/typos.yaml", "-o", "json"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((report["errors"].as_u64(), report["warnings"].as_u64()), (Some(4), Some(0)));
+    assert_eq!(
+        (report["errors"].as_u64(), report["warnings"].as_u64()),
+        (Some(4), Some(0))
+    );
     assert_eq!(report["findings"][0]["origin"]["line"], 2);
     assert_eq!(text(&output.stderr), "");
 }

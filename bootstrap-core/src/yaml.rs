@@ -62,7 +62,11 @@ pub struct Problem {
 impl Problem {
     /// The finding, in a file.
     pub fn in_file(self, file: &Path) -> Diagnostic {
-        let origin = Origin { file: file.to_owned(), line: self.line, column: self.column };
+        let origin = Origin {
+            file: file.to_owned(),
+            line: self.line,
+            column: self.column,
+        };
         let diagnostic = Diagnostic::error(self.message).at(origin);
         match self.hint {
             Some(hint) => diagnostic.hint(hint),
@@ -76,23 +80,39 @@ impl Problem {
 /// # Errors
 /// Everything wrong with it as YAML: unreadable, not UTF-8, syntax, duplicate keys.
 pub fn read(path: &Path, shown: &Path) -> Result<Vec<Node>, Vec<Diagnostic>> {
-    let file = || Origin { file: shown.to_owned(), ..Origin::default() };
+    let file = || Origin {
+        file: shown.to_owned(),
+        ..Origin::default()
+    };
     let bytes = std::fs::read(path).map_err(|error| {
         vec![Diagnostic::error(format!("file cannot be read: {error}")).at(file())]
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         let origin = Origin { line, ..file() };
-        vec![Diagnostic::error("text is not UTF-8").at(origin).hint("save the file as UTF-8")]
+        vec![
+            Diagnostic::error("text is not UTF-8")
+                .at(origin)
+                .hint("save the file as UTF-8"),
+        ]
     })?;
-    parse(&text).map_err(|problems| problems.into_iter().map(|problem| problem.in_file(shown)).collect())
+    parse(&text).map_err(|problems| {
+        problems
+            .into_iter()
+            .map(|problem| problem.in_file(shown))
+            .collect()
+    })
 }
 
 impl Node {
     /// Where the node stands.
     pub fn origin(&self, file: &Path) -> Origin {
-        Origin { file: file.to_owned(), line: self.line, column: self.column }
+        Origin {
+            file: file.to_owned(),
+            line: self.line,
+            column: self.column,
+        }
     }
 
     /// The string a string field would get: the text of any scalar but null.
@@ -142,7 +162,10 @@ impl Node {
 
     /// The value of a key; `None` when absent or when this is no mapping.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.as_mapping()?.iter().find(|(name, _)| name.as_str() == Some(key)).map(|(_, value)| value)
+        self.as_mapping()?
+            .iter()
+            .find(|(name, _)| name.as_str() == Some(key))
+            .map(|(_, value)| value)
     }
 
     /// `a mapping`, `a sequence`, `a string`, …, for messages.

@@ -1,5 +1,11 @@
 //! Site files, good and bad: what is found, and where.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop anywhere"
+)]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -13,11 +19,28 @@ fn root() -> PathBuf {
 fn shown(findings: &[Diagnostic], directory: &Path) -> String {
     let mut text = String::new();
     let place = format!("{}/", directory.display());
-    let cleaned = |text: &str| text.replace(&place, "").replace(&directory.display().to_string(), "DIR");
+    let cleaned = |text: &str| {
+        text.replace(&place, "")
+            .replace(&directory.display().to_string(), "DIR")
+    };
     for finding in findings {
-        let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
-        let origin = finding.origin.as_ref().map(ToString::to_string).unwrap_or_default();
-        writeln!(text, "{}: {severity}: {}", cleaned(&origin), cleaned(&finding.message)).unwrap();
+        let severity = if finding.severity == Severity::Error {
+            "error"
+        } else {
+            "warning"
+        };
+        let origin = finding
+            .origin
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        writeln!(
+            text,
+            "{}: {severity}: {}",
+            cleaned(&origin),
+            cleaned(&finding.message)
+        )
+        .unwrap();
         if let Some(hint) = &finding.hint {
             writeln!(text, "    {}", cleaned(hint)).unwrap();
         }
@@ -32,20 +55,39 @@ fn check(case: &str) -> String {
     let findings = match &result {
         Ok(site) => [&site.resolver_findings[..], &site.warnings[..]].concat(),
         Err(findings) => {
-            assert!(findings.iter().any(|finding| finding.severity == Severity::Error), "{case}: refused without an error");
+            assert!(
+                findings
+                    .iter()
+                    .any(|finding| finding.severity == Severity::Error),
+                "{case}: refused without an error"
+            );
             findings.clone()
         }
     };
     let text = shown(&findings, &directory);
-    assert!(!text.contains("hunter2") && !text.contains("canary"), "{case} shows a secret:\n{text}");
+    assert!(
+        !text.contains("hunter2") && !text.contains("canary"),
+        "{case} shows a secret:\n{text}"
+    );
     text
 }
 
 #[test]
 fn findings_name_place_cause_and_next_step() {
     for case in [
-        "minimal", "empty", "yaml", "duplicates", "two-documents", "typos", "endpoints", "secrets", "dns", "classes",
-        "sets", "pools", "gpus",
+        "minimal",
+        "empty",
+        "yaml",
+        "duplicates",
+        "two-documents",
+        "typos",
+        "endpoints",
+        "secrets",
+        "dns",
+        "classes",
+        "sets",
+        "pools",
+        "gpus",
     ] {
         insta::with_settings!({snapshot_path => "../../tests/fixtures/sites/expected", prepend_module_to_snapshot => false, omit_expression => true}, {
             insta::assert_snapshot!(case, check(case));
@@ -63,17 +105,35 @@ fn the_example_loads_without_a_finding() {
     let site = example();
     assert_eq!(shown(&site.warnings, &root()), "");
     assert_eq!(shown(&site.resolver_findings, &root()), "");
-    assert_eq!(site.omni.key, SecretRef::Env("OMNI_SERVICE_ACCOUNT_KEY".to_owned()));
-    assert_eq!(site.proxmox[0].endpoints, ["https://pve-1.home.example:8006", "https://pve-2.home.example:8006"]);
+    assert_eq!(
+        site.omni.key,
+        SecretRef::Env("OMNI_SERVICE_ACCOUNT_KEY".to_owned())
+    );
+    assert_eq!(
+        site.proxmox[0].endpoints,
+        [
+            "https://pve-1.home.example:8006",
+            "https://pve-2.home.example:8006"
+        ]
+    );
     let cluster = &site.clusters[0];
     assert!(cluster.cni_none);
-    assert_eq!(cluster.virtual_addresses, ["172.16.8.10".parse::<std::net::Ipv4Addr>().unwrap()]);
+    assert_eq!(
+        cluster.virtual_addresses,
+        ["172.16.8.10".parse::<std::net::Ipv4Addr>().unwrap()]
+    );
     let sets: Vec<_> = cluster
         .machine_sets
         .iter()
         .map(|set| {
-            let (class, size) = set.class.clone().unwrap();
-            format!("{} {class} {size} {:?} {} addresses, {} GPUs", set.id, set.network, set.addresses.len(), set.gpus.len())
+            let (shape, size) = set.class.clone().unwrap();
+            format!(
+                "{} {shape} {size} {:?} {} addresses, {} GPUs",
+                set.id,
+                set.network,
+                set.addresses.len(),
+                set.gpus.len()
+            )
         })
         .collect();
     assert_eq!(
@@ -85,7 +145,13 @@ fn the_example_loads_without_a_finding() {
         ]
     );
     let (owner, workers) = site.machine_set("homelab-workers").unwrap();
-    assert_eq!((owner.name.as_str(), workers.addresses[8].to_string().as_str()), ("homelab", "172.16.8.29"));
+    assert_eq!(
+        (
+            owner.name.as_str(),
+            workers.addresses[8].to_string().as_str()
+        ),
+        ("homelab", "172.16.8.29")
+    );
     assert!(!cluster.resources.is_empty());
 }
 
@@ -109,8 +175,16 @@ const TEMPLATE: &str = "kind: Cluster\nname: c\nkubernetes: {version: v1.35.0}\n
 
 #[test]
 fn machine_sets_without_resolvers_are_named() {
-    let (_directory, site) = written(TEMPLATE, "      workers: {addresses: [10.0.0.20-10.0.0.21]}\n");
-    let messages: Vec<_> = site.unwrap().resolver_findings.into_iter().map(|finding| finding.message).collect();
+    let (_directory, site) = written(
+        TEMPLATE,
+        "      workers: {addresses: [10.0.0.20-10.0.0.21]}\n",
+    );
+    let messages: Vec<_> = site
+        .unwrap()
+        .resolver_findings
+        .into_iter()
+        .map(|finding| finding.message)
+        .collect();
     assert_eq!(
         messages,
         [
@@ -128,13 +202,29 @@ fn pools_keep_their_order_and_pins_their_machines() {
     let site = site.unwrap();
     let (_, workers) = site.machine_set("c-workers").unwrap();
     let addresses: Vec<_> = workers.addresses.iter().map(ToString::to_string).collect();
-    assert_eq!(addresses, ["10.0.0.29", "10.0.0.20", "10.0.0.21", "10.0.0.22"]);
-    assert_eq!((workers.nic.as_str(), workers.network.as_deref()), ("net1", Some("dmz")));
+    assert_eq!(
+        addresses,
+        ["10.0.0.29", "10.0.0.20", "10.0.0.21", "10.0.0.22"]
+    );
+    assert_eq!(
+        (workers.nic.as_str(), workers.network.as_deref()),
+        ("net1", Some("dmz"))
+    );
     assert_eq!(workers.class, Some(("b".to_owned(), 0)));
-    let pins: Vec<_> = workers.pins.iter().map(|(key, address)| format!("{key:?} {address}")).collect();
+    let pins: Vec<_> = workers
+        .pins
+        .iter()
+        .map(|(key, address)| format!("{key:?} {address}"))
+        .collect();
     let uuid = PinKey::Uuid("6a5c9f3e-0a52-4c36-8a54-0b4d0d5e7c11".to_owned());
     assert_eq!(workers.pins[&uuid].to_string(), "10.0.0.29", "{pins:?}");
     assert_eq!(pins.len(), 2);
     let (_, control_planes) = site.machine_set("c-control-planes").unwrap();
-    assert_eq!((control_planes.network.as_deref(), control_planes.addresses.len()), (Some("lan"), 0));
+    assert_eq!(
+        (
+            control_planes.network.as_deref(),
+            control_planes.addresses.len()
+        ),
+        (Some("lan"), 0)
+    );
 }

@@ -23,10 +23,16 @@ impl Reader {
         let mut pool = Pool::default();
         let items = self.items(node, "addresses");
         if items.is_empty() && node.as_sequence().is_some() {
-            self.error_hint(node, "`addresses` is empty", "leave the key out where the machines need no reservations");
+            self.error_hint(
+                node,
+                "`addresses` is empty",
+                "leave the key out where the machines need no reservations",
+            );
         }
         for item in items {
-            let Some((first, last)) = self.range(item) else { continue };
+            let Some((first, last)) = self.range(item) else {
+                continue;
+            };
             let origin = self.origin(item);
             let mut twice = None;
             for bits in first.to_bits()..=last.to_bits() {
@@ -39,7 +45,10 @@ impl Reader {
                 pool.addresses.push(address);
             }
             if let Some((address, line)) = twice {
-                self.error(item, format!("{address} is in this pool twice, first on line {line}"));
+                self.error(
+                    item,
+                    format!("{address} is in this pool twice, first on line {line}"),
+                );
             }
         }
         pool
@@ -58,16 +67,28 @@ impl Reader {
             return None;
         }
         if last_address.to_bits() - first_address.to_bits() >= MAX_RANGE {
-            self.error(node, format!("range `{text}` holds more than {MAX_RANGE} addresses"));
+            self.error(
+                node,
+                format!("range `{text}` holds more than {MAX_RANGE} addresses"),
+            );
             return None;
         }
         Some((first_address, last_address))
     }
 
     /// A host's IPv4 address. `begins` is where its range begins, for the hint on `a.b.c.d-e`.
-    pub(super) fn address(&mut self, node: &Node, text: &str, begins: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
+    pub(super) fn address(
+        &mut self,
+        node: &Node,
+        text: &str,
+        begins: Option<Ipv4Addr>,
+    ) -> Option<Ipv4Addr> {
         if let Ok(address) = text.parse::<Ipv4Addr>() {
-            if address.is_unspecified() || address.is_loopback() || address.is_multicast() || address.is_broadcast() {
+            if address.is_unspecified()
+                || address.is_loopback()
+                || address.is_multicast()
+                || address.is_broadcast()
+            {
                 self.error(node, format!("{address} is not the address of a host"));
                 return None;
             }
@@ -78,7 +99,9 @@ impl Reader {
                 let [a, b, c, _] = first.octets();
                 format!("write the range in full: {first}-{a}.{b}.{c}.{last}")
             }
-            _ if text.contains('/') => "write a range, first-last, without the network's and the gateway's own".to_owned(),
+            _ if text.contains('/') => {
+                "write a range, first-last, without the network's and the gateway's own".to_owned()
+            }
             _ if text.parse::<std::net::Ipv6Addr>().is_ok() => "reservations are IPv4".to_owned(),
             _ => "write an IPv4 address or a range, first-last".to_owned(),
         };
@@ -119,26 +142,45 @@ pub(super) fn check_disjoint(claims: &[Claim], findings: &mut Vec<Diagnostic>) {
 }
 
 /// Whether a machine set's addresses suffice for its machines.
-pub(super) fn check_size(cluster: &ClusterIntent, set: &MachineSetIntent, size: usize, findings: &mut Vec<Diagnostic>) {
+pub(super) fn check_size(
+    cluster: &ClusterIntent,
+    set: &MachineSetIntent,
+    size: usize,
+    findings: &mut Vec<Diagnostic>,
+) {
     if set.addresses.is_empty() {
         return;
     }
-    let mut usable: BTreeSet<Ipv4Addr> = set.addresses.iter().chain(set.pins.values()).copied().collect();
+    let mut usable: BTreeSet<Ipv4Addr> = set
+        .addresses
+        .iter()
+        .chain(set.pins.values())
+        .copied()
+        .collect();
     for address in &cluster.virtual_addresses {
         if usable.remove(address) {
             findings.push(
-                Diagnostic::warning(format!("{address} is a virtual address of cluster `{}`: no machine gets it", cluster.name))
-                    .at(set.addresses_origin.clone())
-                    .hint("take it out of the addresses"),
+                Diagnostic::warning(format!(
+                    "{address} is a virtual address of cluster `{}`: no machine gets it",
+                    cluster.name
+                ))
+                .at(set.addresses_origin.clone())
+                .hint("take it out of the addresses"),
             );
         }
     }
     let have = usable.len();
     if have < size {
         findings.push(
-            Diagnostic::error(format!("too few addresses for machine set `{}`: {have}, and its size is {size}", set.id))
-                .at(set.addresses_origin.clone())
-                .hint(format!("add {} or more, and one to spare: a dead machine's lease lives on", size - have)),
+            Diagnostic::error(format!(
+                "too few addresses for machine set `{}`: {have}, and its size is {size}",
+                set.id
+            ))
+            .at(set.addresses_origin.clone())
+            .hint(format!(
+                "add {} or more, and one to spare: a dead machine's lease lives on",
+                size - have
+            )),
         );
     } else if have == size {
         findings.push(

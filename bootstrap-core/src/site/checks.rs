@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::suggest;
-use super::model::{ClusterIntent, DnsIntent, GpuMapping, MachineClass, MachineSetIntent, ProxmoxEndpoint, WantedGpu};
+use super::model::{
+    ClusterIntent, DnsIntent, GpuMapping, MachineClass, MachineSetIntent, ProxmoxEndpoint,
+    WantedGpu,
+};
 use crate::diagnostic::Diagnostic;
 
 /// The systems of a site and what is defined for them.
@@ -16,7 +19,12 @@ pub(super) struct Systems<'a> {
 }
 
 /// Checks each machine set against the other sections.
-pub(super) fn check(systems: &Systems<'_>, dns: &DnsIntent, clusters: &[ClusterIntent], findings: &mut Vec<Diagnostic>) {
+pub(super) fn check(
+    systems: &Systems<'_>,
+    dns: &DnsIntent,
+    clusters: &[ClusterIntent],
+    findings: &mut Vec<Diagnostic>,
+) {
     if let Some(record) = dns.records.first()
         && !systems.unifi
     {
@@ -35,11 +43,18 @@ pub(super) fn check(systems: &Systems<'_>, dns: &DnsIntent, clusters: &[ClusterI
             gpus(systems, set, findings);
         }
     }
-    for mapping in systems.mappings.values().filter(|mapping| !used.contains(mapping.id.as_str())) {
+    for mapping in systems
+        .mappings
+        .values()
+        .filter(|mapping| !used.contains(mapping.id.as_str()))
+    {
         findings.push(
-            Diagnostic::warning(format!("mapping `{}` is used by no machine set", mapping.id))
-                .at(mapping.origin.clone())
-                .hint("mappings are made only when they are about to be used"),
+            Diagnostic::warning(format!(
+                "mapping `{}` is used by no machine set",
+                mapping.id
+            ))
+            .at(mapping.origin.clone())
+            .hint("mappings are made only when they are about to be used"),
         );
     }
 }
@@ -53,17 +68,27 @@ fn class(systems: &Systems<'_>, set: &MachineSetIntent, findings: &mut Vec<Diagn
         Some(near) => format!("did you mean `{near}`? otherwise it must exist in Omni"),
         None => "it must exist in Omni; that is checked before the first write".to_owned(),
     };
-    let message = format!("machine class `{class}` of machine set `{}` is in none of `machineClasses`", set.id);
-    findings.push(Diagnostic::warning(message).at(set.origin.clone()).hint(hint));
+    let message = format!(
+        "machine class `{class}` of machine set `{}` is in none of `machineClasses`",
+        set.id
+    );
+    findings.push(
+        Diagnostic::warning(message)
+            .at(set.origin.clone())
+            .hint(hint),
+    );
 }
 
 fn reservations(systems: &Systems<'_>, set: &MachineSetIntent, findings: &mut Vec<Diagnostic>) {
     if set.addresses.is_empty() {
         if let Some((_, address)) = set.pins.first_key_value() {
             findings.push(
-                Diagnostic::error(format!("machine set `{}` pins {address} but has no `addresses`", set.id))
-                    .at(set.origin.clone())
-                    .hint("add the pool its other machines take their addresses from"),
+                Diagnostic::error(format!(
+                    "machine set `{}` pins {address} but has no `addresses`",
+                    set.id
+                ))
+                .at(set.origin.clone())
+                .hint("add the pool its other machines take their addresses from"),
             );
         }
         return;
@@ -71,15 +96,22 @@ fn reservations(systems: &Systems<'_>, set: &MachineSetIntent, findings: &mut Ve
     let at = || set.addresses_origin.clone();
     if !systems.unifi {
         findings.push(
-            Diagnostic::warning(format!("no `unifi` section: machine set `{}` gets no reservations", set.id)).at(at()),
+            Diagnostic::warning(format!(
+                "no `unifi` section: machine set `{}` gets no reservations",
+                set.id
+            ))
+            .at(at()),
         );
         return;
     }
     if set.network.is_none() {
         findings.push(
-            Diagnostic::error(format!("machine set `{}` has addresses but no `network`", set.id))
-                .at(at())
-                .hint("name the UniFi network, on the cluster or on the machine set"),
+            Diagnostic::error(format!(
+                "machine set `{}` has addresses but no `network`",
+                set.id
+            ))
+            .at(at())
+            .hint("name the UniFi network, on the cluster or on the machine set"),
         );
     }
     if provider(systems, set).is_some_and(|provider| !has_provider(systems, provider)) {
@@ -95,12 +127,17 @@ fn reservations(systems: &Systems<'_>, set: &MachineSetIntent, findings: &mut Ve
 }
 
 fn gpus(systems: &Systems<'_>, set: &MachineSetIntent, findings: &mut Vec<Diagnostic>) {
-    let Some(first) = set.gpus.first() else { return };
+    let Some(first) = set.gpus.first() else {
+        return;
+    };
     if set.class.is_none() {
         findings.push(
-            Diagnostic::error(format!("machine set `{}` lists its machines, so no GPU can be given to them", set.id))
-                .at(first.origin.clone())
-                .hint("GPUs go to machines that a Proxmox provider makes from a machine class"),
+            Diagnostic::error(format!(
+                "machine set `{}` lists its machines, so no GPU can be given to them",
+                set.id
+            ))
+            .at(first.origin.clone())
+            .hint("GPUs go to machines that a Proxmox provider makes from a machine class"),
         );
         return;
     }
@@ -109,9 +146,12 @@ fn gpus(systems: &Systems<'_>, set: &MachineSetIntent, findings: &mut Vec<Diagno
         && !has_provider(systems, owner)
     {
         findings.push(
-            Diagnostic::error(format!("machine set `{}` wants a GPU, and its provider `{owner}` is not in `proxmox`", set.id))
-                .at(first.origin.clone())
-                .hint(format!("add the cluster of `{owner}` to `proxmox`")),
+            Diagnostic::error(format!(
+                "machine set `{}` wants a GPU, and its provider `{owner}` is not in `proxmox`",
+                set.id
+            ))
+            .at(first.origin.clone())
+            .hint(format!("add the cluster of `{owner}` to `proxmox`")),
         );
     }
     for gpu in &set.gpus {
@@ -120,14 +160,23 @@ fn gpus(systems: &Systems<'_>, set: &MachineSetIntent, findings: &mut Vec<Diagno
     }
 }
 
-fn mapping(systems: &Systems<'_>, set: &MachineSetIntent, owner: Option<&str>, gpu: &WantedGpu) -> Option<Diagnostic> {
+fn mapping(
+    systems: &Systems<'_>,
+    set: &MachineSetIntent,
+    owner: Option<&str>,
+    gpu: &WantedGpu,
+) -> Option<Diagnostic> {
     let Some(mapping) = systems.mappings.get(&gpu.mapping) else {
         let hint = match suggest(&gpu.mapping, systems.mappings.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`? otherwise it must exist in Proxmox"),
             None => "it must exist in Proxmox; that is checked before the first write".to_owned(),
         };
         let message = format!("mapping `{}` is not in `gpuMappings`", gpu.mapping);
-        return Some(Diagnostic::warning(message).at(gpu.origin.clone()).hint(hint));
+        return Some(
+            Diagnostic::warning(message)
+                .at(gpu.origin.clone())
+                .hint(hint),
+        );
     };
     let owner = owner.filter(|owner| *owner != mapping.provider)?;
     let message = format!(
@@ -138,15 +187,33 @@ fn mapping(systems: &Systems<'_>, set: &MachineSetIntent, owner: Option<&str>, g
 }
 
 /// Only q35 has PCIe, and the type of a machine that exists is never changed.
-fn machine_type(systems: &Systems<'_>, set: &MachineSetIntent, gpu: &WantedGpu) -> Option<Diagnostic> {
+fn machine_type(
+    systems: &Systems<'_>,
+    set: &MachineSetIntent,
+    gpu: &WantedGpu,
+) -> Option<Diagnostic> {
     let (name, _) = set.class.as_ref()?;
     let class = systems.classes.get(name)?;
-    if !gpu.pcie || class.provider_data.get("machine_type").and_then(|kind| kind.as_str()) == Some("q35") {
+    if !gpu.pcie
+        || class
+            .provider_data
+            .get("machine_type")
+            .and_then(|kind| kind.as_str())
+            == Some("q35")
+    {
         return None;
     }
-    let message = format!("`pcie` needs a q35 machine, and machine class `{name}` does not ask for one");
-    let hint = format!("add `machine_type: q35` to the providerdata in {}", class.origin.file.display());
-    Some(Diagnostic::warning(message).at(gpu.origin.clone()).hint(hint))
+    let message =
+        format!("`pcie` needs a q35 machine, and machine class `{name}` does not ask for one");
+    let hint = format!(
+        "add `machine_type: q35` to the providerdata in {}",
+        class.origin.file.display()
+    );
+    Some(
+        Diagnostic::warning(message)
+            .at(gpu.origin.clone())
+            .hint(hint),
+    )
 }
 
 fn provider<'a>(systems: &Systems<'a>, set: &MachineSetIntent) -> Option<&'a str> {
@@ -155,5 +222,8 @@ fn provider<'a>(systems: &Systems<'a>, set: &MachineSetIntent) -> Option<&'a str
 }
 
 fn has_provider(systems: &Systems<'_>, provider: &str) -> bool {
-    systems.proxmox.iter().any(|cluster| cluster.provider == provider)
+    systems
+        .proxmox
+        .iter()
+        .any(|cluster| cluster.provider == provider)
 }

@@ -42,20 +42,37 @@ pub(super) struct SetDraft {
 
 impl Reader {
     pub(super) fn clusters(&mut self, node: &Node) -> Vec<ClusterDraft> {
-        self.entries(node, "clusters").iter().filter_map(|entry| self.cluster(entry)).collect()
+        self.entries(node, "clusters")
+            .iter()
+            .filter_map(|entry| self.cluster(entry))
+            .collect()
     }
 
     fn cluster(&mut self, node: &Node) -> Option<ClusterDraft> {
         let fields = self.fields(node, "clusters", CLUSTER)?;
-        let template = self.required_string(&fields, "template").map(|path| self.resolve(path));
+        let template = self
+            .required_string(&fields, "template")
+            .map(|path| self.resolve(path));
         let template_origin = self.origin(fields.get("template").unwrap_or(node));
         let network = self.optional_string(&fields, "network");
-        let sets = fields.get("machineSets").map(|node| self.machine_sets(node)).unwrap_or_default();
-        Some(ClusterDraft { template, template_origin, network, sets, origin: self.origin(node) })
+        let sets = fields
+            .get("machineSets")
+            .map(|node| self.machine_sets(node))
+            .unwrap_or_default();
+        Some(ClusterDraft {
+            template,
+            template_origin,
+            network,
+            sets,
+            origin: self.origin(node),
+        })
     }
 
     fn optional_string(&mut self, fields: &Fields<'_>, key: &str) -> Option<String> {
-        fields.get(key).and_then(|node| self.string(node, key)).map(str::to_owned)
+        fields
+            .get(key)
+            .and_then(|node| self.string(node, key))
+            .map(str::to_owned)
     }
 
     fn machine_sets(&mut self, node: &Node) -> Vec<SetDraft> {
@@ -67,27 +84,61 @@ impl Reader {
             );
             return Vec::new();
         };
-        pairs.iter().filter_map(|(key, value)| self.machine_set(key, value)).collect()
+        pairs
+            .iter()
+            .filter_map(|(key, value)| self.machine_set(key, value))
+            .collect()
     }
 
     fn machine_set(&mut self, key: &Node, node: &Node) -> Option<SetDraft> {
         let name = self.string(key, "machineSets")?;
         let fields = self.fields(node, name, MACHINE_SET)?;
-        let pool = fields.get("addresses").map(|node| self.pool(node)).unwrap_or_default();
+        let pool = fields
+            .get("addresses")
+            .map(|node| self.pool(node))
+            .unwrap_or_default();
         let addresses_origin = self.origin(fields.get("addresses").unwrap_or(key));
-        let (pins, pin_origins) = fields.get("pins").map(|node| self.pins(node)).unwrap_or_default();
+        let (pins, pin_origins) = fields
+            .get("pins")
+            .map(|node| self.pins(node))
+            .unwrap_or_default();
         let network = self.optional_string(&fields, "network");
-        let nic = fields.get("nic").and_then(|node| self.nic(node)).unwrap_or_else(|| "net0".to_owned());
-        let gpus = fields.get("gpu").map(|node| self.gpus(node)).unwrap_or_default();
+        let nic = fields
+            .get("nic")
+            .and_then(|node| self.nic(node))
+            .unwrap_or_else(|| "net0".to_owned());
+        let gpus = fields
+            .get("gpu")
+            .map(|node| self.gpus(node))
+            .unwrap_or_default();
         let origin = self.origin(key);
-        Some(SetDraft { name: name.to_owned(), pool, addresses_origin, pins, pin_origins, network, nic, gpus, origin })
+        Some(SetDraft {
+            name: name.to_owned(),
+            pool,
+            addresses_origin,
+            pins,
+            pin_origins,
+            network,
+            nic,
+            gpus,
+            origin,
+        })
     }
 
     fn nic(&mut self, node: &Node) -> Option<String> {
         let text = self.string(node, "nic")?;
-        let index = text.strip_prefix("net").and_then(|index| index.parse::<u8>().ok().filter(|known| known.to_string() == index));
+        let index = text.strip_prefix("net").and_then(|index| {
+            index
+                .parse::<u8>()
+                .ok()
+                .filter(|known| known.to_string() == index)
+        });
         if index.is_none_or(|index| index > 31) {
-            self.error_hint(node, format!("`nic` must be net0 to net31, not `{text}`"), "it is the key in the VM's configuration");
+            self.error_hint(
+                node,
+                format!("`nic` must be net0 to net31, not `{text}`"),
+                "it is the key in the VM's configuration",
+            );
             return None;
         }
         Some(text.to_owned())
@@ -96,13 +147,21 @@ impl Reader {
     fn pins(&mut self, node: &Node) -> (BTreeMap<PinKey, Ipv4Addr>, BTreeMap<Ipv4Addr, Origin>) {
         let (mut pins, mut origins) = (BTreeMap::new(), BTreeMap::<Ipv4Addr, Origin>::new());
         let Some(pairs) = node.as_mapping() else {
-            self.error_hint(node, format!("`pins` must be a mapping, not {}", node.kind()), "machine UUID or MAC: address");
+            self.error_hint(
+                node,
+                format!("`pins` must be a mapping, not {}", node.kind()),
+                "machine UUID or MAC: address",
+            );
             return (pins, origins);
         };
         for (key, value) in pairs {
             let pin = self.pin_key(key);
-            let address = self.string(value, "pins").and_then(|text| self.address(value, text, None));
-            let (Some(pin), Some(address)) = (pin, address) else { continue };
+            let address = self
+                .string(value, "pins")
+                .and_then(|text| self.address(value, text, None));
+            let (Some(pin), Some(address)) = (pin, address) else {
+                continue;
+            };
             if let Some(other) = origins.get(&address) {
                 let message = format!("{address} is pinned twice, first on line {}", other.line);
                 self.error(value, message);
@@ -142,7 +201,8 @@ impl Reader {
         }
         if let Some(second) = gpus.iter().filter(|gpu: &&WantedGpu| gpu.primary).nth(1) {
             let message = "a machine has one primary display, and two GPUs claim it";
-            self.findings.push(crate::diagnostic::Diagnostic::error(message).at(second.origin.clone()));
+            self.findings
+                .push(crate::diagnostic::Diagnostic::error(message).at(second.origin.clone()));
         }
         gpus
     }
@@ -151,8 +211,16 @@ impl Reader {
         let fields = self.fields(node, "gpu", GPU)?;
         let mapping = self.required_string(&fields, "mapping");
         let (pcie, primary) = (self.flag(&fields, "pcie"), self.flag(&fields, "primary"));
-        let attach = fields.get("attach").map_or(Some(Attach::Auto), |node| self.attach(node));
-        Some(WantedGpu { mapping: mapping?.to_owned(), pcie, primary, attach: attach?, origin: self.origin(node) })
+        let attach = fields
+            .get("attach")
+            .map_or(Some(Attach::Auto), |node| self.attach(node));
+        Some(WantedGpu {
+            mapping: mapping?.to_owned(),
+            pcie,
+            primary,
+            attach: attach?,
+            origin: self.origin(node),
+        })
     }
 
     fn attach(&mut self, node: &Node) -> Option<Attach> {
@@ -174,7 +242,9 @@ fn parse_mac(text: &str) -> Option<Mac> {
     let mut bytes = [0_u8; 6];
     let mut parts = text.split([':', '-']);
     for byte in &mut bytes {
-        let part = parts.next().filter(|part| part.len() == 2 && part.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        let part = parts.next().filter(|part| {
+            part.len() == 2 && part.bytes().all(|digit| digit.is_ascii_hexdigit())
+        })?;
         *byte = u8::from_str_radix(part, 16).ok()?;
     }
     parts.next().is_none().then_some(Mac(bytes))

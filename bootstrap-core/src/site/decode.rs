@@ -34,7 +34,11 @@ impl<'n> Fields<'n> {
 impl Reader {
     pub(super) fn new(file: &Path) -> Self {
         let directory = file.parent().map(Path::to_owned).unwrap_or_default();
-        Self { file: file.to_owned(), directory, findings: Vec::new() }
+        Self {
+            file: file.to_owned(),
+            directory,
+            findings: Vec::new(),
+        }
     }
 
     pub(super) fn origin(&self, node: &Node) -> Origin {
@@ -51,18 +55,35 @@ impl Reader {
         self.findings.push(Diagnostic::error(message).at(origin));
     }
 
-    pub(super) fn error_hint(&mut self, node: &Node, message: impl Into<String>, hint: impl Into<String>) {
+    pub(super) fn error_hint(
+        &mut self,
+        node: &Node,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         let origin = self.origin(node);
-        self.findings.push(Diagnostic::error(message).at(origin).hint(hint));
+        self.findings
+            .push(Diagnostic::error(message).at(origin).hint(hint));
     }
 
-    pub(super) fn warning(&mut self, node: &Node, message: impl Into<String>, hint: impl Into<String>) {
+    pub(super) fn warning(
+        &mut self,
+        node: &Node,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         let origin = self.origin(node);
-        self.findings.push(Diagnostic::warning(message).at(origin).hint(hint));
+        self.findings
+            .push(Diagnostic::warning(message).at(origin).hint(hint));
     }
 
     /// A mapping with known keys only; `None` when it is something else.
-    pub(super) fn fields<'n>(&mut self, node: &'n Node, what: &'n str, known: &[&str]) -> Option<Fields<'n>> {
+    pub(super) fn fields<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &'n str,
+        known: &[&str],
+    ) -> Option<Fields<'n>> {
         let Some(pairs) = node.as_mapping() else {
             self.error_hint(
                 node,
@@ -78,7 +99,11 @@ impl Reader {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("the keys here are {}", listed(known)),
                 };
-                self.error_hint(key, format!("unknown key `{}` in {}", name.escape_debug(), quoted(what)), hint);
+                self.error_hint(
+                    key,
+                    format!("unknown key `{}` in {}", name.escape_debug(), quoted(what)),
+                    hint,
+                );
             }
         }
         Some(Fields { node, what })
@@ -107,23 +132,36 @@ impl Reader {
             }
             Some(text) => Some(text),
             None => {
-                self.error(node, format!("`{what}` must be a string, not {}", node.kind()));
+                self.error(
+                    node,
+                    format!("`{what}` must be a string, not {}", node.kind()),
+                );
                 None
             }
         }
     }
 
     /// The text of a key that must be there.
-    pub(super) fn required_string<'n>(&mut self, fields: &Fields<'n>, key: &str) -> Option<&'n str> {
+    pub(super) fn required_string<'n>(
+        &mut self,
+        fields: &Fields<'n>,
+        key: &str,
+    ) -> Option<&'n str> {
         let node = self.required(fields, key)?;
         self.string(node, key)
     }
 
     /// `true` or `false`, or false where the key is absent.
     pub(super) fn flag(&mut self, fields: &Fields<'_>, key: &str) -> bool {
-        let Some(node) = fields.get(key) else { return false };
+        let Some(node) = fields.get(key) else {
+            return false;
+        };
         node.as_bool().unwrap_or_else(|| {
-            self.error_hint(node, format!("`{key}` must be a boolean, not {}", node.kind()), "write true or false");
+            self.error_hint(
+                node,
+                format!("`{key}` must be a boolean, not {}", node.kind()),
+                "write true or false",
+            );
             false
         })
     }
@@ -136,7 +174,10 @@ impl Reader {
         if node.as_str().is_some() {
             return std::slice::from_ref(node);
         }
-        self.error(node, format!("`{what}` must be a sequence, not {}", node.kind()));
+        self.error(
+            node,
+            format!("`{what}` must be a sequence, not {}", node.kind()),
+        );
         &[]
     }
 
@@ -159,7 +200,12 @@ pub(super) fn suggest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> 
     let flat = |name: &str| name.replace(['_', '-'], "").to_lowercase();
     let given = flat(given);
     known
-        .map(|name| (strsim::normalized_damerau_levenshtein(&given, &flat(name)), name))
+        .map(|name| {
+            (
+                strsim::normalized_damerau_levenshtein(&given, &flat(name)),
+                name,
+            )
+        })
         .filter(|(likeness, _)| *likeness >= 0.6)
         // Of equals the first is taken.
         .min_by(|(one, _), (other, _)| other.total_cmp(one))
@@ -168,10 +214,18 @@ pub(super) fn suggest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> 
 
 /// Keys in quotes, descriptions without.
 fn quoted(what: &str) -> String {
-    if what.contains(' ') { what.to_owned() } else { format!("`{what}`") }
+    if what.contains(' ') {
+        what.to_owned()
+    } else {
+        format!("`{what}`")
+    }
 }
 
 /// `a`, `b`, `c`.
 pub(super) fn listed(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

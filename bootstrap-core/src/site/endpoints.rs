@@ -16,19 +16,38 @@ pub(super) const SECRET: &[&str] = &["env", "file", "command"];
 impl Reader {
     pub(super) fn omni(&mut self, node: &Node) -> Option<OmniEndpoint> {
         let fields = self.fields(node, "omni", OMNI)?;
-        let endpoint = self.required(&fields, "endpoint").and_then(|node| self.endpoint(node));
+        let endpoint = self
+            .required(&fields, "endpoint")
+            .and_then(|node| self.endpoint(node));
         let key = self.secret(&fields, "serviceAccountKey", "OMNI_SERVICE_ACCOUNT_KEY");
         let tls = self.tls(&fields);
-        Some(OmniEndpoint { endpoint: endpoint?, key: key?, tls, origin: self.origin(node) })
+        Some(OmniEndpoint {
+            endpoint: endpoint?,
+            key: key?,
+            tls,
+            origin: self.origin(node),
+        })
     }
 
     pub(super) fn proxmox(&mut self, node: &Node) -> Vec<ProxmoxEndpoint> {
         let mut clusters: Vec<ProxmoxEndpoint> = Vec::new();
         for entry in self.entries(node, "proxmox") {
-            let Some(cluster) = self.proxmox_entry(entry) else { continue };
-            if let Some(first) = clusters.iter().find(|known| known.provider == cluster.provider) {
-                let message = format!("provider `{}` is given twice, first on line {}", cluster.provider, first.origin.line);
-                self.error_hint(entry, message, "one entry a provider; `endpoint` takes several URLs of one cluster");
+            let Some(cluster) = self.proxmox_entry(entry) else {
+                continue;
+            };
+            if let Some(first) = clusters
+                .iter()
+                .find(|known| known.provider == cluster.provider)
+            {
+                let message = format!(
+                    "provider `{}` is given twice, first on line {}",
+                    cluster.provider, first.origin.line
+                );
+                self.error_hint(
+                    entry,
+                    message,
+                    "one entry a provider; `endpoint` takes several URLs of one cluster",
+                );
                 continue;
             }
             clusters.push(cluster);
@@ -39,7 +58,9 @@ impl Reader {
     fn proxmox_entry(&mut self, node: &Node) -> Option<ProxmoxEndpoint> {
         let fields = self.fields(node, "proxmox", PROXMOX)?;
         let provider = self.required_string(&fields, "provider");
-        let endpoints = self.required(&fields, "endpoint").map(|node| self.proxmox_endpoints(node));
+        let endpoints = self
+            .required(&fields, "endpoint")
+            .map(|node| self.proxmox_endpoints(node));
         let api_token = self.secret(&fields, "apiToken", "PROXMOX_VE_API_TOKEN");
         let tls = self.tls(&fields);
         Some(ProxmoxEndpoint {
@@ -55,7 +76,9 @@ impl Reader {
     fn proxmox_endpoints(&mut self, node: &Node) -> Vec<String> {
         let mut urls: Vec<String> = Vec::new();
         for item in self.items(node, "endpoint") {
-            let Some(url) = self.endpoint(item) else { continue };
+            let Some(url) = self.endpoint(item) else {
+                continue;
+            };
             let url = url.strip_suffix("/api2/json").unwrap_or(&url).to_owned();
             if Url::parse(&url).is_ok_and(|url| url.port().is_none()) {
                 self.warning(
@@ -78,14 +101,22 @@ impl Reader {
 
     pub(super) fn unifi(&mut self, node: &Node) -> Option<UnifiEndpoint> {
         let fields = self.fields(node, "unifi", UNIFI)?;
-        let endpoint = self.required(&fields, "endpoint").and_then(|node| self.endpoint(node));
+        let endpoint = self
+            .required(&fields, "endpoint")
+            .and_then(|node| self.endpoint(node));
         let site = match fields.get("site") {
             Some(node) => self.string(node, "site").map(str::to_owned),
             None => Some("default".to_owned()),
         };
         let api_key = self.secret(&fields, "apiKey", "UNIFI_API_KEY");
         let tls = self.tls(&fields);
-        Some(UnifiEndpoint { endpoint: endpoint?, site: site?, api_key: api_key?, tls, origin: self.origin(node) })
+        Some(UnifiEndpoint {
+            endpoint: endpoint?,
+            site: site?,
+            api_key: api_key?,
+            tls,
+            origin: self.origin(node),
+        })
     }
 
     /// An `https` URL, without a final slash.
@@ -93,48 +124,89 @@ impl Reader {
         let text = self.string(node, "endpoint")?;
         // The text is not repeated where it may hold a password.
         let Ok(url) = Url::parse(text) else {
-            self.error_hint(node, "`endpoint` is not a URL", "write it as https://host or https://host:port");
+            self.error_hint(
+                node,
+                "`endpoint` is not a URL",
+                "write it as https://host or https://host:port",
+            );
             return None;
         };
         if !url.username().is_empty() || url.password().is_some() {
-            self.error_hint(node, "`endpoint` holds a user name or a password", "secrets have keys of their own");
+            self.error_hint(
+                node,
+                "`endpoint` holds a user name or a password",
+                "secrets have keys of their own",
+            );
             return None;
         }
         if url.scheme() != "https" {
             let message = format!("`endpoint` must be an https URL, not {}", url.scheme());
-            self.error_hint(node, message, "keys are never sent without TLS; for self-made certificates see `tls`");
+            self.error_hint(
+                node,
+                message,
+                "keys are never sent without TLS; for self-made certificates see `tls`",
+            );
             return None;
         }
-        if url.query().is_some() || url.fragment().is_some() || url.host_str().is_none_or(str::is_empty) {
-            self.error_hint(node, "`endpoint` has a query or a fragment", "write it as https://host or https://host:port");
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || url.host_str().is_none_or(str::is_empty)
+        {
+            self.error_hint(
+                node,
+                "`endpoint` has a query or a fragment",
+                "write it as https://host or https://host:port",
+            );
             return None;
         }
         Some(url.as_str().trim_end_matches('/').to_owned())
     }
 
     fn tls(&mut self, fields: &Fields<'_>) -> Tls {
-        let Some(node) = fields.get("tls") else { return Tls::default() };
-        let Some(fields) = self.fields(node, "tls", TLS) else { return Tls::default() };
-        let mut tls = Tls { insecure: self.flag(&fields, "insecure"), ..Tls::default() };
+        let Some(node) = fields.get("tls") else {
+            return Tls::default();
+        };
+        let Some(fields) = self.fields(node, "tls", TLS) else {
+            return Tls::default();
+        };
+        let mut tls = Tls {
+            insecure: self.flag(&fields, "insecure"),
+            ..Tls::default()
+        };
         if let Some(list) = fields.get("sha256") {
             for item in self.items(list, "sha256") {
                 tls.sha256.extend(self.fingerprint(item));
             }
             if list.as_sequence().is_some_and(<[Node]>::is_empty) {
-                self.error_hint(list, "`sha256` is empty", "leave the key out to trust the system's authorities");
+                self.error_hint(
+                    list,
+                    "`sha256` is empty",
+                    "leave the key out to trust the system's authorities",
+                );
             }
         }
-        if let Some(path) = fields.get("caFile").and_then(|node| self.string(node, "caFile").map(|text| (node, text))) {
+        if let Some(path) = fields
+            .get("caFile")
+            .and_then(|node| self.string(node, "caFile").map(|text| (node, text)))
+        {
             let resolved = self.resolve(path.1);
             if !resolved.is_file() {
                 let message = format!("`caFile` {} is not there", resolved.display());
-                self.warning(path.0, message, "paths are relative to this file; connecting will fail");
+                self.warning(
+                    path.0,
+                    message,
+                    "paths are relative to this file; connecting will fail",
+                );
             }
             tls.ca_file = Some(resolved);
         }
         let ways = [!tls.sha256.is_empty(), tls.ca_file.is_some(), tls.insecure];
         if ways.iter().filter(|way| **way).count() > 1 {
-            self.error_hint(node, "`sha256`, `caFile` and `insecure` exclude each other", "keep one of them");
+            self.error_hint(
+                node,
+                "`sha256`, `caFile` and `insecure` exclude each other",
+                "keep one of them",
+            );
         }
         tls
     }
@@ -142,7 +214,10 @@ impl Reader {
     /// 32 bytes, upper case with colons, as certificates' fingerprints are printed.
     fn fingerprint(&mut self, node: &Node) -> Option<String> {
         let text = self.string(node, "sha256")?;
-        let digits: String = text.chars().filter(|character| !matches!(character, ':' | ' ')).collect();
+        let digits: String = text
+            .chars()
+            .filter(|character| !matches!(character, ':' | ' '))
+            .collect();
         if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             self.error_hint(
                 node,
@@ -157,40 +232,69 @@ impl Reader {
     }
 
     /// A secret's place; the neighbours' environment variable where the key is absent.
-    fn secret(&mut self, fields: &Fields<'_>, key: &'static str, variable: &str) -> Option<SecretRef> {
-        let Some(node) = fields.get(key) else { return Some(SecretRef::Env(variable.to_owned())) };
+    fn secret(
+        &mut self,
+        fields: &Fields<'_>,
+        key: &'static str,
+        variable: &str,
+    ) -> Option<SecretRef> {
+        let Some(node) = fields.get(key) else {
+            return Some(SecretRef::Env(variable.to_owned()));
+        };
         if node.as_str().is_some() {
             // Whatever it is, it may be the secret itself: say nothing of it.
             self.error_hint(
                 node,
                 format!("`{key}` names the place of a secret, not the secret"),
-                format!("write {{env: {variable}}}, {{file: PATH}} or {{command: [PROGRAM, ARGUMENT]}}"),
+                format!(
+                    "write {{env: {variable}}}, {{file: PATH}} or {{command: [PROGRAM, ARGUMENT]}}"
+                ),
             );
             return None;
         }
         let fields = self.fields(node, key, SECRET)?;
-        let given: Vec<&str> = SECRET.iter().copied().filter(|way| fields.get(way).is_some()).collect();
+        let given: Vec<&str> = SECRET
+            .iter()
+            .copied()
+            .filter(|way| fields.get(way).is_some())
+            .collect();
         let [way] = given[..] else {
-            if given.is_empty() && fields.node.as_mapping().is_some_and(|pairs| !pairs.is_empty()) {
+            if given.is_empty()
+                && fields
+                    .node
+                    .as_mapping()
+                    .is_some_and(|pairs| !pairs.is_empty())
+            {
                 // The unknown key was told.
                 return None;
             }
-            self.error(node, format!("`{key}` takes exactly one of `env`, `file` and `command`"));
+            self.error(
+                node,
+                format!("`{key}` takes exactly one of `env`, `file` and `command`"),
+            );
             return None;
         };
         let value = fields.get(way)?;
         match way {
             "env" => self.variable(value).map(SecretRef::Env),
-            "file" => self.string(value, way).map(|path| SecretRef::File(self.resolve(path))),
+            "file" => self
+                .string(value, way)
+                .map(|path| SecretRef::File(self.resolve(path))),
             _ => self.command(value).map(SecretRef::Command),
         }
     }
 
     fn variable(&mut self, node: &Node) -> Option<String> {
         let name = self.string(node, "env")?;
-        let named = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let named = name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if !named || name.starts_with(|first: char| first.is_ascii_digit()) {
-            self.error_hint(node, "`env` is not the name of a variable", "write the name alone, without $ and value");
+            self.error_hint(
+                node,
+                "`env` is not the name of a variable",
+                "write the name alone, without $ and value",
+            );
             return None;
         }
         Some(name.to_owned())
@@ -205,11 +309,20 @@ impl Reader {
             );
             return None;
         };
-        items.iter().map(|item| self.string(item, "command").map(str::to_owned)).collect()
+        items
+            .iter()
+            .map(|item| self.string(item, "command").map(str::to_owned))
+            .collect()
     }
 }
 
 /// Where a section stands, or the file where it is absent.
 pub(super) fn origin_of(reader: &Reader, node: Option<&Node>) -> Origin {
-    node.map_or_else(|| Origin { file: reader.file.clone(), ..Origin::default() }, |node| reader.origin(node))
+    node.map_or_else(
+        || Origin {
+            file: reader.file.clone(),
+            ..Origin::default()
+        },
+        |node| reader.origin(node),
+    )
 }

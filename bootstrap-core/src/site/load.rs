@@ -1,22 +1,30 @@
 //! From the file to the intent.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::addresses::{Claim, check_disjoint};
 use super::checks;
 use super::clusters::{ClusterDraft, SetDraft};
 use super::decode::{Fields, Reader, suggest};
 use super::endpoints::origin_of;
-use super::model::{ClusterIntent, DnsIntent, MachineClass, MachineSetIntent, Site};
+use super::model::{ClusterIntent, DnsIntent, MachineSetIntent, Site};
 use super::patches;
 use crate::diagnostic::{Diagnostic, Origin, Severity};
-use crate::machine_class;
 use crate::template::{self, MachineCount, MachineSetView, Template};
 use crate::yaml::{self, Node};
 
-pub(super) const SITE: &[&str] =
-    &["version", "name", "omni", "proxmox", "unifi", "dns", "machineClasses", "gpuMappings", "clusters"];
+pub(super) const SITE: &[&str] = &[
+    "version",
+    "name",
+    "omni",
+    "proxmox",
+    "unifi",
+    "dns",
+    "machineClasses",
+    "gpuMappings",
+    "clusters",
+];
 
 /// Loads a site file and all it points at. Reads files only.
 ///
@@ -27,10 +35,15 @@ pub fn load(path: &Path) -> Result<Site, Vec<Diagnostic>> {
     let mut reader = Reader::new(path);
     let site = root(&mut reader, &documents).and_then(|root| site(&mut reader, root));
     let mut findings = reader.findings;
-    findings.sort_by(|one, other| (&one.origin, one.severity).cmp(&(&other.origin, other.severity)));
+    findings
+        .sort_by(|one, other| (&one.origin, one.severity).cmp(&(&other.origin, other.severity)));
     findings.dedup();
     match site {
-        Some(mut site) if findings.iter().all(|finding| finding.severity == Severity::Warning) => {
+        Some(mut site)
+            if findings
+                .iter()
+                .all(|finding| finding.severity == Severity::Warning) =>
+        {
             site.warnings = findings;
             Ok(site)
         }
@@ -44,38 +57,75 @@ fn root<'n>(reader: &mut Reader, documents: &'n [Node]) -> Option<&'n Node> {
         [root] if root.is_null() => {}
         [root] => return Some(root),
         [_, second, ..] => {
-            reader.error(second, "a site file holds one document, and a second begins here");
+            reader.error(
+                second,
+                "a site file holds one document, and a second begins here",
+            );
             return None;
         }
     }
-    let origin = Origin { file: reader.file.clone(), ..Origin::default() };
+    let origin = Origin {
+        file: reader.file.clone(),
+        ..Origin::default()
+    };
     let hint = "it begins with `version: 1` and an `omni` section";
-    reader.findings.push(Diagnostic::error("the site file is empty").at(origin).hint(hint));
+    reader.findings.push(
+        Diagnostic::error("the site file is empty")
+            .at(origin)
+            .hint(hint),
+    );
     None
 }
 
 fn site(reader: &mut Reader, root: &Node) -> Option<Site> {
     let fields = reader.fields(root, "the site file", SITE)?;
     version(reader, &fields);
-    let name = fields.get("name").map_or(Some("default".to_owned()), |node| site_name(reader, node));
-    let omni = reader.required(&fields, "omni").and_then(|node| reader.omni(node));
-    let proxmox = fields.get("proxmox").map(|node| reader.proxmox(node)).unwrap_or_default();
+    let name = fields
+        .get("name")
+        .map_or(Some("default".to_owned()), |node| site_name(reader, node));
+    let omni = reader
+        .required(&fields, "omni")
+        .and_then(|node| reader.omni(node));
+    let proxmox = fields
+        .get("proxmox")
+        .map(|node| reader.proxmox(node))
+        .unwrap_or_default();
     let unifi_node = fields.get("unifi");
     let unifi = unifi_node.and_then(|node| reader.unifi(node));
-    let no_dns = DnsIntent { node_resolvers_origin: origin_of(reader, None), ..DnsIntent::default() };
+    let no_dns = DnsIntent {
+        node_resolvers_origin: origin_of(reader, None),
+        ..DnsIntent::default()
+    };
     let dns = fields.get("dns").map_or(no_dns, |node| reader.dns(node));
-    let machine_classes = fields.get("machineClasses").map(|node| classes(reader, node)).unwrap_or_default();
-    let gpu_mappings = fields.get("gpuMappings").map(|node| reader.mappings(node, &proxmox)).unwrap_or_default();
-    let drafts = fields.get("clusters").map(|node| reader.clusters(node)).unwrap_or_default();
+    let machine_classes = fields
+        .get("machineClasses")
+        .map(|node| reader.classes(node))
+        .unwrap_or_default();
+    let gpu_mappings = fields
+        .get("gpuMappings")
+        .map(|node| reader.mappings(node, &proxmox))
+        .unwrap_or_default();
+    let drafts = fields
+        .get("clusters")
+        .map(|node| reader.clusters(node))
+        .unwrap_or_default();
 
     let mut claims = Vec::new();
     let mut clusters: Vec<ClusterIntent> = Vec::new();
     let mut resolver_findings = Vec::new();
     for draft in drafts {
-        let Some(cluster) = cluster(reader, draft, &dns, &mut claims, &mut resolver_findings) else { continue };
+        let Some(cluster) = cluster(reader, draft, &dns, &mut claims, &mut resolver_findings)
+        else {
+            continue;
+        };
         if let Some(twin) = clusters.iter().find(|known| known.name == cluster.name) {
-            let message = format!("cluster `{}` is given twice, first on line {}", cluster.name, twin.origin.line);
-            reader.findings.push(Diagnostic::error(message).at(cluster.origin.clone()));
+            let message = format!(
+                "cluster `{}` is given twice, first on line {}",
+                cluster.name, twin.origin.line
+            );
+            reader
+                .findings
+                .push(Diagnostic::error(message).at(cluster.origin.clone()));
             continue;
         }
         clusters.push(cluster);
@@ -105,9 +155,15 @@ fn site(reader: &mut Reader, root: &Node) -> Option<Site> {
 }
 
 fn version(reader: &mut Reader, fields: &Fields<'_>) {
-    let Some(node) = reader.required(fields, "version") else { return };
+    let Some(node) = reader.required(fields, "version") else {
+        return;
+    };
     if node.as_i64() != Some(1) {
-        reader.error_hint(node, "unknown version of the site file", "this program reads `version: 1`");
+        reader.error_hint(
+            node,
+            "unknown version of the site file",
+            "this program reads `version: 1`",
+        );
     }
 }
 
@@ -126,70 +182,6 @@ fn site_name(reader: &mut Reader, node: &Node) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn classes(reader: &mut Reader, node: &Node) -> BTreeMap<String, MachineClass> {
-    let mut files: Vec<PathBuf> = Vec::new();
-    for item in reader.items(node, "machineClasses") {
-        for file in matches(reader, item) {
-            if !files.contains(&file) {
-                files.push(file);
-            }
-        }
-    }
-    let mut classes: BTreeMap<String, MachineClass> = BTreeMap::new();
-    for file in files {
-        let loaded = match machine_class::load_with_warnings(&file) {
-            Ok((loaded, warnings)) => {
-                reader.findings.extend(warnings);
-                loaded
-            }
-            Err(findings) => {
-                reader.findings.extend(findings);
-                continue;
-            }
-        };
-        for class in loaded {
-            if let Some(first) = classes.get(&class.id) {
-                let message = format!("machine class `{}` is defined twice, first at {}", class.id, first.origin);
-                reader.findings.push(Diagnostic::error(message).at(class.origin.clone()));
-                continue;
-            }
-            classes.insert(class.id.clone(), class);
-        }
-    }
-    classes
-}
-
-/// The files of a pattern, sorted. A pattern without files is an error: it is a typo more often than not.
-fn matches(reader: &mut Reader, node: &Node) -> Vec<PathBuf> {
-    let Some(text) = reader.string(node, "machineClasses") else { return Vec::new() };
-    let directory = glob::Pattern::escape(&reader.directory.to_string_lossy());
-    let pattern = Path::new(&directory).join(text);
-    let found = match glob::glob(&pattern.to_string_lossy()) {
-        Ok(found) => found,
-        Err(error) => {
-            reader.error(node, format!("`{text}` is no file pattern: {}", error.msg));
-            return Vec::new();
-        }
-    };
-    let mut files = Vec::new();
-    for entry in found {
-        match entry {
-            Ok(file) if file.is_file() => files.push(file),
-            Ok(_) => {}
-            Err(error) => {
-                let message = format!("{} cannot be read: {}", error.path().display(), error.error());
-                reader.error(node, message);
-            }
-        }
-    }
-    if files.is_empty() {
-        let from = if reader.directory.as_os_str().is_empty() { Path::new(".") } else { &reader.directory };
-        let hint = format!("paths are relative to this file, that is to {}", from.display());
-        reader.error_hint(node, format!("no file matches `{text}`"), hint);
-    }
-    files
-}
-
 /// Brings a cluster's section and its template together.
 fn cluster(
     reader: &mut Reader,
@@ -202,7 +194,11 @@ fn cluster(
     if !path.is_file() {
         let message = format!("template {} is not there", path.display());
         let hint = "paths are relative to this file";
-        reader.findings.push(Diagnostic::error(message).at(draft.template_origin).hint(hint));
+        reader.findings.push(
+            Diagnostic::error(message)
+                .at(draft.template_origin)
+                .hint(hint),
+        );
         return None;
     }
     let template = match template::load(&path) {
@@ -229,7 +225,10 @@ fn cluster(
     learn_from_patches(&mut cluster, &views);
     let (mut drafts, network) = (draft.sets, draft.network);
     for view in views {
-        let own = drafts.iter().position(|set| set.name == view.name).map(|at| drafts.swap_remove(at));
+        let own = drafts
+            .iter()
+            .position(|set| set.name == view.name)
+            .map(|at| drafts.swap_remove(at));
         let size = size_of(&view);
         if let Some(own) = &own {
             claims.extend(claims_of(own, &view.id));
@@ -247,7 +246,12 @@ fn cluster(
     Some(cluster)
 }
 
-fn check_set_names(draft: &ClusterDraft, views: &[MachineSetView], template: &Path, findings: &mut Vec<Diagnostic>) {
+fn check_set_names(
+    draft: &ClusterDraft,
+    views: &[MachineSetView],
+    template: &Path,
+    findings: &mut Vec<Diagnostic>,
+) {
     for set in &draft.sets {
         if views.iter().any(|view| view.name == set.name) {
             continue;
@@ -257,7 +261,11 @@ fn check_set_names(draft: &ClusterDraft, views: &[MachineSetView], template: &Pa
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it has {}", super::decode::listed(&names)),
         };
-        let message = format!("machine set `{}` is not in the template {}", set.name, template.display());
+        let message = format!(
+            "machine set `{}` is not in the template {}",
+            set.name,
+            template.display()
+        );
         findings.push(Diagnostic::error(message).at(set.origin.clone()).hint(hint));
     }
 }
@@ -265,7 +273,9 @@ fn check_set_names(draft: &ClusterDraft, views: &[MachineSetView], template: &Pa
 fn translated(template: &Template, findings: &mut Vec<Diagnostic>) -> Vec<omni_client::Resource> {
     let invalid = template.validate();
     if !invalid.is_empty() {
-        let stops = invalid.iter().any(|finding| finding.severity == Severity::Error);
+        let stops = invalid
+            .iter()
+            .any(|finding| finding.severity == Severity::Error);
         findings.extend(invalid);
         if stops {
             return Vec::new();
@@ -299,10 +309,18 @@ fn claims_of<'s>(own: &'s SetDraft, set: &'s str) -> impl Iterator<Item = Claim>
         .places
         .iter()
         .chain(&own.pin_origins)
-        .map(|(address, origin)| Claim { address: *address, set: set.to_owned(), origin: origin.clone() })
+        .map(|(address, origin)| Claim {
+            address: *address,
+            set: set.to_owned(),
+            origin: origin.clone(),
+        })
 }
 
-fn machine_set(view: MachineSetView, own: Option<SetDraft>, network: Option<&str>) -> MachineSetIntent {
+fn machine_set(
+    view: MachineSetView,
+    own: Option<SetDraft>,
+    network: Option<&str>,
+) -> MachineSetIntent {
     let class = view.class.map(|(class, count)| match count {
         MachineCount::Fixed(count) => (class, count),
         MachineCount::Unlimited => (class, 0),

@@ -10,14 +10,23 @@ pub(super) const MAPPING: &[&str] = &["provider", "devices"];
 pub(super) const DEVICE: &[&str] = &["node", "path", "id"];
 
 impl Reader {
-    pub(super) fn mappings(&mut self, node: &Node, proxmox: &[ProxmoxEndpoint]) -> BTreeMap<String, GpuMapping> {
+    pub(super) fn mappings(
+        &mut self,
+        node: &Node,
+        proxmox: &[ProxmoxEndpoint],
+    ) -> BTreeMap<String, GpuMapping> {
         let Some(pairs) = node.as_mapping() else {
-            self.error(node, format!("`gpuMappings` must be a mapping, not {}", node.kind()));
+            self.error(
+                node,
+                format!("`gpuMappings` must be a mapping, not {}", node.kind()),
+            );
             return BTreeMap::new();
         };
         let mut mappings = BTreeMap::new();
         for (key, value) in pairs {
-            let Some(id) = self.string(key, "gpuMappings") else { continue };
+            let Some(id) = self.string(key, "gpuMappings") else {
+                continue;
+            };
             self.mapping_id(key, id);
             if let Some(mapping) = self.gpu_mapping(key, id, value, proxmox) {
                 self.shared_devices(&mapping, &mappings);
@@ -29,7 +38,10 @@ impl Reader {
 
     pub(super) fn mapping_id(&mut self, node: &Node, id: &str) {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if id.len() < 2 || !id.bytes().all(known) || !id.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        if id.len() < 2
+            || !id.bytes().all(known)
+            || !id.starts_with(|first: char| first.is_ascii_alphabetic())
+        {
             self.error_hint(
                 node,
                 format!("`{id}` is no name for a PCI mapping"),
@@ -38,19 +50,36 @@ impl Reader {
         }
     }
 
-    fn gpu_mapping(&mut self, key: &Node, id: &str, node: &Node, proxmox: &[ProxmoxEndpoint]) -> Option<GpuMapping> {
+    fn gpu_mapping(
+        &mut self,
+        key: &Node,
+        id: &str,
+        node: &Node,
+        proxmox: &[ProxmoxEndpoint],
+    ) -> Option<GpuMapping> {
         let fields = self.fields(node, "gpuMappings", MAPPING)?;
         let provider_node = self.required(&fields, "provider");
-        let provider = provider_node.and_then(|node| self.string(node, "provider").map(|text| (node, text)));
+        let provider =
+            provider_node.and_then(|node| self.string(node, "provider").map(|text| (node, text)));
         if let Some((node, provider)) = provider {
             self.known_provider(node, provider, proxmox);
         }
-        let devices = self.required(&fields, "devices").map(|node| self.devices(node))?;
-        Some(GpuMapping { id: id.to_owned(), provider: provider?.1.to_owned(), devices, origin: self.origin(key) })
+        let devices = self
+            .required(&fields, "devices")
+            .map(|node| self.devices(node))?;
+        Some(GpuMapping {
+            id: id.to_owned(),
+            provider: provider?.1.to_owned(),
+            devices,
+            origin: self.origin(key),
+        })
     }
 
     fn known_provider(&mut self, node: &Node, provider: &str, proxmox: &[ProxmoxEndpoint]) {
-        let known: Vec<&str> = proxmox.iter().map(|cluster| cluster.provider.as_str()).collect();
+        let known: Vec<&str> = proxmox
+            .iter()
+            .map(|cluster| cluster.provider.as_str())
+            .collect();
         if known.contains(&provider) {
             return;
         }
@@ -59,7 +88,11 @@ impl Reader {
             None if known.is_empty() => "add the `proxmox` section with this provider".to_owned(),
             None => format!("`proxmox` has {}", listed(&known)),
         };
-        self.error_hint(node, format!("provider `{provider}` is not in `proxmox`"), hint);
+        self.error_hint(
+            node,
+            format!("provider `{provider}` is not in `proxmox`"),
+            hint,
+        );
     }
 
     fn devices(&mut self, node: &Node) -> Vec<GpuDevice> {
@@ -69,9 +102,20 @@ impl Reader {
             self.error(node, "`devices` is empty");
         }
         for entry in entries {
-            let Some(device) = self.device(entry) else { continue };
-            if devices.iter().any(|known| known.node == device.node && same_device(&known.path, &device.path)) {
-                self.error(entry, format!("device {} of node `{}` is given twice", device.path, device.node));
+            let Some(device) = self.device(entry) else {
+                continue;
+            };
+            if devices
+                .iter()
+                .any(|known| known.node == device.node && same_device(&known.path, &device.path))
+            {
+                self.error(
+                    entry,
+                    format!(
+                        "device {} of node `{}` is given twice",
+                        device.path, device.node
+                    ),
+                );
                 continue;
             }
             devices.push(device);
@@ -82,9 +126,18 @@ impl Reader {
     fn device(&mut self, node: &Node) -> Option<GpuDevice> {
         let fields = self.fields(node, "devices", DEVICE)?;
         let host = self.required_string(&fields, "node");
-        let path = self.required(&fields, "path").and_then(|node| self.pci_path(node));
-        let id = self.required(&fields, "id").and_then(|node| self.pci_id(node));
-        Some(GpuDevice { node: host?.to_owned(), path: path?, id: id?, origin: self.origin(node) })
+        let path = self
+            .required(&fields, "path")
+            .and_then(|node| self.pci_path(node));
+        let id = self
+            .required(&fields, "id")
+            .and_then(|node| self.pci_id(node));
+        Some(GpuDevice {
+            node: host?.to_owned(),
+            path: path?,
+            id: id?,
+            origin: self.origin(node),
+        })
     }
 
     fn pci_path(&mut self, node: &Node) -> Option<String> {
@@ -96,16 +149,28 @@ impl Reader {
         let hint = if is_pci_path(&full) {
             format!("with the domain it is \"{full}\"")
         } else {
-            "write it as \"0000:03:00\" (the whole device) or \"0000:03:00.0\" (one function)".to_owned()
+            "write it as \"0000:03:00\" (the whole device) or \"0000:03:00.0\" (one function)"
+                .to_owned()
         };
-        self.error_hint(node, format!("`path` must be a PCI address, not `{text}`"), hint);
+        self.error_hint(
+            node,
+            format!("`path` must be a PCI address, not `{text}`"),
+            hint,
+        );
         None
     }
 
     fn pci_id(&mut self, node: &Node) -> Option<String> {
-        let text = self.string(node, "id")?.to_ascii_lowercase().replace("0x", "");
-        let digits = |part: &str| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if text.split_once(':').is_some_and(|(vendor, device)| digits(vendor) && digits(device)) {
+        let text = self
+            .string(node, "id")?
+            .to_ascii_lowercase()
+            .replace("0x", "");
+        let digits =
+            |part: &str| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if text
+            .split_once(':')
+            .is_some_and(|(vendor, device)| digits(vendor) && digits(device))
+        {
             return Some(text);
         }
         self.error_hint(
@@ -121,7 +186,9 @@ impl Reader {
         for device in &mapping.devices {
             let twin = others.values().find(|other| {
                 other.provider == mapping.provider
-                    && other.devices.iter().any(|known| known.node == device.node && same_device(&known.path, &device.path))
+                    && other.devices.iter().any(|known| {
+                        known.node == device.node && same_device(&known.path, &device.path)
+                    })
             });
             if let Some(other) = twin {
                 self.findings.push(
@@ -139,15 +206,24 @@ impl Reader {
 
 /// A function belongs to its device.
 fn same_device(one: &str, other: &str) -> bool {
-    let split = |path: &str| path.split_once('.').map_or((path.to_owned(), None), |(device, function)| (device.to_owned(), Some(function.to_owned())));
+    let split = |path: &str| {
+        path.split_once('.')
+            .map_or((path.to_owned(), None), |(device, function)| {
+                (device.to_owned(), Some(function.to_owned()))
+            })
+    };
     let ((one, first), (other, second)) = (split(one), split(other));
     one == other && (first.is_none() || second.is_none() || first == second)
 }
 
 fn is_pci_path(text: &str) -> bool {
-    let hex = |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hex = |part: &str, length: usize| {
+        part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
     let mut parts = text.split(':');
-    let (Some(domain), Some(bus), Some(slot), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+    let (Some(domain), Some(bus), Some(slot), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return false;
     };
     let (device, function) = slot.split_once('.').unwrap_or((slot, "0"));

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod checks;
+mod classes;
 mod clusters;
 mod decode;
 mod dns;

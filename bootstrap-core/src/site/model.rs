@@ -147,7 +147,17 @@ pub struct GpuDevice {
 }
 
 /// How a GPU gets onto a VM.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Attach {
     /// By the class where the provider can, else on the VM.
@@ -265,12 +275,18 @@ impl Site {
     /// A machine set and its cluster, by the machine set's id (`<cluster>-<name>`).
     pub fn machine_set(&self, id: &str) -> Option<(&ClusterIntent, &MachineSetIntent)> {
         self.clusters.iter().find_map(|cluster| {
-            cluster.machine_sets.iter().find(|set| set.id == id).map(|set| (cluster, set))
+            cluster
+                .machine_sets
+                .iter()
+                .find(|set| set.id == id)
+                .map(|set| (cluster, set))
         })
     }
 
     /// The Proxmox cluster of a provider.
     pub fn proxmox_of(&self, provider: &str) -> Option<&ProxmoxEndpoint> {
-        self.proxmox.iter().find(|endpoint| endpoint.provider == provider)
+        self.proxmox
+            .iter()
+            .find(|endpoint| endpoint.provider == provider)
     }
 }

@@ -10,7 +10,8 @@ use crate::template::PatchView;
 
 /// Whether the last word on the CNI is `none`.
 pub(super) fn cni_none(patches: &[PatchView]) -> bool {
-    let names = documents(patches).filter_map(|document| document.pointer("/cluster/network/cni/name")?.as_str());
+    let names = documents(patches)
+        .filter_map(|document| document.pointer("/cluster/network/cni/name")?.as_str());
     names.last() == Some("none")
 }
 
@@ -18,7 +19,9 @@ pub(super) fn cni_none(patches: &[PatchView]) -> bool {
 pub(super) fn virtual_addresses(patches: &[PatchView]) -> Vec<Ipv4Addr> {
     let mut addresses = Vec::new();
     for document in documents(patches) {
-        let interfaces = document.pointer("/machine/network/interfaces").and_then(Value::as_array);
+        let interfaces = document
+            .pointer("/machine/network/interfaces")
+            .and_then(Value::as_array);
         for interface in interfaces.into_iter().flatten() {
             let vlans = interface.get("vlans").and_then(Value::as_array);
             for link in std::iter::once(interface).chain(vlans.into_iter().flatten()) {
@@ -37,11 +40,16 @@ pub(super) fn virtual_addresses(patches: &[PatchView]) -> Vec<Ipv4Addr> {
 fn nameservers(patch: &PatchView) -> Vec<IpAddr> {
     let mut servers = Vec::new();
     for document in &patch.documents {
-        let listed = document.pointer("/machine/network/nameservers").and_then(Value::as_array);
+        let listed = document
+            .pointer("/machine/network/nameservers")
+            .and_then(Value::as_array);
         servers.extend(listed.into_iter().flatten().filter_map(parsed::<IpAddr>));
         if kind_of(document) == Some("ResolverConfig") {
             let listed = document.get("nameservers").and_then(Value::as_array);
-            let addresses = listed.into_iter().flatten().filter_map(|server| server.get("address"));
+            let addresses = listed
+                .into_iter()
+                .flatten()
+                .filter_map(|server| server.get("address"));
             servers.extend(addresses.filter_map(parsed::<IpAddr>));
         }
     }
@@ -50,18 +58,32 @@ fn nameservers(patch: &PatchView) -> Vec<IpAddr> {
 
 /// Says where a machine set's resolvers are not those of `dns.nodeResolvers`. Talos appends lists, so the wanted
 /// ones must appear in their order, with others between them at most.
-pub(super) fn check_resolvers(dns: &DnsIntent, set: &MachineSetIntent, patches: &[PatchView]) -> Option<Diagnostic> {
-    let set_here: Vec<(&PatchView, Vec<IpAddr>)> =
-        patches.iter().map(|patch| (patch, nameservers(patch))).filter(|(_, servers)| !servers.is_empty()).collect();
+pub(super) fn check_resolvers(
+    dns: &DnsIntent,
+    set: &MachineSetIntent,
+    patches: &[PatchView],
+) -> Option<Diagnostic> {
+    let set_here: Vec<(&PatchView, Vec<IpAddr>)> = patches
+        .iter()
+        .map(|patch| (patch, nameservers(patch)))
+        .filter(|(_, servers)| !servers.is_empty())
+        .collect();
     let mut found = set_here.iter().flat_map(|(_, servers)| servers);
-    if dns.node_resolvers.iter().all(|wanted| found.any(|server| server == wanted)) {
+    if dns
+        .node_resolvers
+        .iter()
+        .all(|wanted| found.any(|server| server == wanted))
+    {
         return None;
     }
     let wanted = joined(&dns.node_resolvers);
     let required = format!("`dns.nodeResolvers` wants {wanted}");
     let diagnostic = match set_here.last() {
-        None => Diagnostic::error(format!("no patch of machine set `{}` sets its resolvers, and {required}", set.id))
-            .at(set.origin.clone()),
+        None => Diagnostic::error(format!(
+            "no patch of machine set `{}` sets its resolvers, and {required}",
+            set.id
+        ))
+        .at(set.origin.clone()),
         Some((patch, servers)) => Diagnostic::error(format!(
             "patch `{}` gives machine set `{}` the resolvers {}, but {required}",
             patch.name,
@@ -71,7 +93,9 @@ pub(super) fn check_resolvers(dns: &DnsIntent, set: &MachineSetIntent, patches: 
         .at(patch.origin.clone()),
     };
     let line = format!("machine: {{network: {{nameservers: [{wanted}]}}}}");
-    Some(diagnostic.hint(format!("a node that cannot resolve Omni's name never joins; a patch of the set needs `{line}`")))
+    Some(diagnostic.hint(format!(
+        "a node that cannot resolve Omni's name never joins; a patch of the set needs `{line}`"
+    )))
 }
 
 fn documents(patches: &[PatchView]) -> impl Iterator<Item = &Value> {
@@ -87,7 +111,11 @@ fn parsed<T: std::str::FromStr>(value: &Value) -> Option<T> {
 }
 
 fn joined(addresses: &[IpAddr]) -> String {
-    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    addresses
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]
@@ -98,8 +126,14 @@ mod tests {
     use crate::diagnostic::Origin;
 
     fn patch(name: &str, documents: Value) -> PatchView {
-        let Value::Array(documents) = documents else { panic!("an array") };
-        PatchView { name: name.to_owned(), origin: Origin::default(), documents }
+        let Value::Array(documents) = documents else {
+            panic!("an array")
+        };
+        PatchView {
+            name: name.to_owned(),
+            origin: Origin::default(),
+            documents,
+        }
     }
 
     fn set() -> MachineSetIntent {
@@ -111,7 +145,7 @@ mod tests {
             network: None,
             nic: "net0".into(),
             addresses: vec![],
-            pins: Default::default(),
+            pins: std::collections::BTreeMap::new(),
             gpus: vec![],
             origin: Origin::default(),
             addresses_origin: Origin::default(),
@@ -120,11 +154,20 @@ mod tests {
 
     #[test]
     fn the_last_word_on_the_cni_counts() {
-        let cni = |name: &str| patch(name, json!([{"cluster": {"network": {"cni": {"name": name}}}}]));
+        let cni = |name: &str| {
+            patch(
+                name,
+                json!([{"cluster": {"network": {"cni": {"name": name}}}}]),
+            )
+        };
         assert!(!cni_none(&[]));
         assert!(cni_none(&[cni("none")]));
         assert!(!cni_none(&[cni("none"), cni("flannel")]));
-        assert!(cni_none(&[cni("flannel"), cni("none"), patch("other", json!([{"machine": {}}]))]));
+        assert!(cni_none(&[
+            cni("flannel"),
+            cni("none"),
+            patch("other", json!([{"machine": {}}]))
+        ]));
     }
 
     #[test]
@@ -140,7 +183,9 @@ mod tests {
                 {"apiVersion": "v1alpha1", "kind": "Layer2VIPConfig", "name": "172.16.9.10", "link": "eth0"},
             ]),
         )];
-        let expected: Vec<Ipv4Addr> = ["172.16.8.10", "10.4.0.10", "172.16.9.10"].map(|text| text.parse().unwrap()).into();
+        let expected: Vec<Ipv4Addr> = ["172.16.8.10", "10.4.0.10", "172.16.9.10"]
+            .map(|text| text.parse().unwrap())
+            .into();
         assert_eq!(virtual_addresses(&patches), expected);
     }
 
@@ -150,19 +195,38 @@ mod tests {
             node_resolvers: vec!["172.16.8.1".parse().unwrap(), "8.8.8.8".parse().unwrap()],
             ..DnsIntent::default()
         };
-        let old = |name: &str, servers: &[&str]| patch(name, json!([{"machine": {"network": {"nameservers": servers}}}]));
-        let new = patch("new", json!([{"kind": "ResolverConfig", "nameservers": [{"address": "172.16.8.1"}, {"address": "8.8.8.8"}]}]));
+        let old = |name: &str, servers: &[&str]| {
+            patch(
+                name,
+                json!([{"machine": {"network": {"nameservers": servers}}}]),
+            )
+        };
+        let new = patch(
+            "new",
+            json!([{"kind": "ResolverConfig", "nameservers": [{"address": "172.16.8.1"}, {"address": "8.8.8.8"}]}]),
+        );
         for (patches, expected) in [
             (vec![old("a", &["172.16.8.1", "8.8.8.8"])], None),
-            (vec![old("a", &["172.16.8.1"]), old("b", &["1.1.1.1", "8.8.8.8"])], None),
+            (
+                vec![old("a", &["172.16.8.1"]), old("b", &["1.1.1.1", "8.8.8.8"])],
+                None,
+            ),
             (vec![new], None),
-            (vec![], Some("no patch of machine set `c-workers` sets its resolvers, and `dns.nodeResolvers` wants 172.16.8.1, 8.8.8.8")),
+            (
+                vec![],
+                Some(
+                    "no patch of machine set `c-workers` sets its resolvers, and `dns.nodeResolvers` wants 172.16.8.1, 8.8.8.8",
+                ),
+            ),
             (
                 vec![old("a", &["8.8.8.8", "172.16.8.1"])],
-                Some("patch `a` gives machine set `c-workers` the resolvers 8.8.8.8, 172.16.8.1, but `dns.nodeResolvers` wants 172.16.8.1, 8.8.8.8"),
+                Some(
+                    "patch `a` gives machine set `c-workers` the resolvers 8.8.8.8, 172.16.8.1, but `dns.nodeResolvers` wants 172.16.8.1, 8.8.8.8",
+                ),
             ),
         ] {
-            let message = check_resolvers(&dns, &set(), &patches).map(|diagnostic| diagnostic.message);
+            let message =
+                check_resolvers(&dns, &set(), &patches).map(|diagnostic| diagnostic.message);
             assert_eq!(message.as_deref(), expected);
         }
     }

@@ -9,13 +9,21 @@ use schemars::JsonSchema;
 
 /// A site: its systems and the clusters on it.
 #[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase", deny_unknown_fields, title = "bootstrap.yaml")]
+#[schemars(
+    rename_all = "camelCase",
+    deny_unknown_fields,
+    title = "bootstrap.yaml"
+)]
 struct SiteFile {
     /// Version of this format.
     #[schemars(extend("const" = 1))]
     version: u32,
     /// The site's name: marks on what is made, and reports, carry it.
-    #[schemars(default = "default_name", length(max = 63), regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    #[schemars(
+        default = "default_name",
+        length(max = 63),
+        regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
+    )]
     name: String,
     omni: Omni,
     /// Proxmox clusters, one entry a provider. Without them no VM is configured.
@@ -74,7 +82,10 @@ struct Unifi {
 /// An https URL without user info, query and fragment.
 #[derive(JsonSchema)]
 #[schemars(transparent)]
-struct HttpsUrl(#[schemars(regex(pattern = "^https://"))] String);
+struct HttpsUrl(
+    #[schemars(regex(pattern = "^https://"))]
+    String,
+);
 
 /// How a server's certificate is judged. The system's authorities where absent; the keys exclude each other.
 #[derive(JsonSchema)]
@@ -163,7 +174,9 @@ struct Device {
     /// Proxmox node.
     node: String,
     /// PCI address, `0000:03:00` or `0000:03:00.0`.
-    #[schemars(regex(pattern = r"^[0-9a-fA-F]{4}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(\.[0-9a-fA-F])?$"))]
+    #[schemars(regex(
+        pattern = r"^[0-9a-fA-F]{4}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(\.[0-9a-fA-F])?$"
+    ))]
     path: String,
     /// Vendor and device, `8086:56a6`.
     id: String,
@@ -246,27 +259,53 @@ mod tests {
             ("MachineSet", clusters::MACHINE_SET),
             ("Gpu", clusters::GPU),
         ] {
-            let properties = if shape.is_empty() { &schema["properties"] } else { &schema["$defs"][shape]["properties"] };
-            let described: BTreeSet<&str> = properties.as_object().unwrap().keys().map(String::as_str).collect();
+            let properties = if shape.is_empty() {
+                &schema["properties"]
+            } else {
+                &schema["$defs"][shape]["properties"]
+            };
+            let described: BTreeSet<&str> = properties
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str)
+                .collect();
             assert_eq!(described, known.iter().copied().collect(), "{shape}");
         }
-        let secrets = schema["$defs"]["Secret"]["oneOf"].as_array().unwrap().iter();
-        let secrets: BTreeSet<&str> = secrets.filter_map(|way| way["required"][0].as_str()).collect();
+        let secrets = schema["$defs"]["Secret"]["oneOf"]
+            .as_array()
+            .unwrap()
+            .iter();
+        let secrets: BTreeSet<&str> = secrets
+            .filter_map(|way| way["required"][0].as_str())
+            .collect();
         assert_eq!(secrets, endpoints::SECRET.iter().copied().collect());
-        assert_eq!(schema["$defs"]["RecordKind"]["enum"], serde_json::json!(dns::TYPES));
+        assert_eq!(
+            schema["$defs"]["RecordKind"]["enum"],
+            serde_json::json!(dns::TYPES)
+        );
     }
 
     #[test]
     fn the_schema_on_disk_is_this_one() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/bootstrap.schema.json");
-        let text = format!("{}\n", serde_json::to_string_pretty(&json_schema()).unwrap());
-        #[expect(clippy::disallowed_methods, reason = "asks whether to rewrite the file")]
+        let text = format!(
+            "{}\n",
+            serde_json::to_string_pretty(&json_schema()).unwrap()
+        );
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "asks whether to rewrite the file"
+        )]
         let rewrite = std::env::var_os("UPDATE_SCHEMAS").is_some();
         if rewrite {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, &text).unwrap();
         }
         let stored = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(stored == text, "schemas/bootstrap.schema.json is stale: UPDATE_SCHEMAS=1 cargo test -p bootstrap-core schema");
+        assert!(
+            stored == text,
+            "schemas/bootstrap.schema.json is stale: UPDATE_SCHEMAS=1 cargo test -p bootstrap-core schema"
+        );
     }
 }

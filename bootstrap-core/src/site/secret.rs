@@ -12,7 +12,7 @@ use super::model::SecretRef;
 /// Keys are short; a larger file is another file.
 const MAX_BYTES: u64 = 64 * 1024;
 /// A password manager may ask its owner to unlock it.
-const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
+const COMMAND_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Why a secret could not be had. Nothing of the secret is in it.
 #[derive(Debug, thiserror::Error)]
@@ -76,10 +76,14 @@ impl SecretError {
     /// The next step.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unset { name } => Some(format!("export {name}, or name a file or a command in the site file")),
+            Self::Unset { name } => Some(format!(
+                "export {name}, or name a file or a command in the site file"
+            )),
             Self::Exposed { path, .. } => Some(format!("chmod 600 {}", path.display())),
             Self::Failed { .. } => Some("run it by hand to see what it says".to_owned()),
-            Self::Unusable { .. } => Some("one line with the key and nothing else is expected".to_owned()),
+            Self::Unusable { .. } => {
+                Some("one line with the key and nothing else is expected".to_owned())
+            }
             Self::File { .. } | Self::Command { .. } | Self::TimedOut { .. } => None,
         }
     }
@@ -93,26 +97,40 @@ pub async fn read_secret(
 ) -> Result<SecretString, SecretError> {
     match place {
         SecretRef::Env(name) => {
-            let value = environment(name).ok_or_else(|| SecretError::Unset { name: name.clone() })?;
+            let value =
+                environment(name).ok_or_else(|| SecretError::Unset { name: name.clone() })?;
             usable(value, || format!("environment variable `{name}`"))
         }
-        SecretRef::File(path) => usable(read_file(path)?, || format!("secret file {}", path.display())),
+        SecretRef::File(path) => usable(read_file(path)?, || {
+            format!("secret file {}", path.display())
+        }),
         SecretRef::Command(words) => run(words).await,
     }
 }
 
 fn read_file(path: &Path) -> Result<String, SecretError> {
-    let failed = |source| SecretError::File { path: path.to_owned(), source };
+    let failed = |source| SecretError::File {
+        path: path.to_owned(),
+        source,
+    };
     let file = std::fs::File::open(path).map_err(failed)?;
     // The opened file is asked, not the path: the two may differ by now.
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
-        return Err(SecretError::Unusable { place: format!("secret file {}", path.display()), problem: "is no file" });
+        return Err(SecretError::Unusable {
+            place: format!("secret file {}", path.display()),
+            problem: "is no file",
+        });
     }
     private(path, &metadata)?;
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    let unusable = |problem| SecretError::Unusable { place: format!("secret file {}", path.display()), problem };
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    let unusable = |problem| SecretError::Unusable {
+        place: format!("secret file {}", path.display()),
+        problem,
+    };
     if bytes.len() as u64 > MAX_BYTES {
         return Err(unusable("is too large"));
     }
@@ -123,7 +141,15 @@ fn read_file(path: &Path) -> Result<String, SecretError> {
 fn private(path: &Path, metadata: &std::fs::Metadata) -> Result<(), SecretError> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(SecretError::Exposed { path: path.to_owned(), mode }) }
+    let of_others = mode & 0o077;
+    if of_others == 0 {
+        Ok(())
+    } else {
+        Err(SecretError::Exposed {
+            path: path.to_owned(),
+            mode,
+        })
+    }
 }
 
 #[cfg(not(unix))]
@@ -144,14 +170,24 @@ async fn run(words: &[String]) -> Result<SecretString, SecretError> {
         .output();
     let output = tokio::time::timeout(COMMAND_DEADLINE, child)
         .await
-        .map_err(|_| SecretError::TimedOut { program: program.clone() })?
-        .map_err(|source| SecretError::Command { program: program.clone(), source })?;
+        .map_err(|_| SecretError::TimedOut {
+            program: program.clone(),
+        })?
+        .map_err(|source| SecretError::Command {
+            program: program.clone(),
+            source,
+        })?;
     if !output.status.success() {
-        return Err(SecretError::Failed { program: program.clone(), status: output.status });
+        return Err(SecretError::Failed {
+            program: program.clone(),
+            status: output.status,
+        });
     }
     let place = || format!("output of secret command `{program}`");
-    let mut text = String::from_utf8(output.stdout)
-        .map_err(|_| SecretError::Unusable { place: place(), problem: "is not text" })?;
+    let mut text = String::from_utf8(output.stdout).map_err(|_| SecretError::Unusable {
+        place: place(),
+        problem: "is not text",
+    })?;
     if let Some(end) = text.find('\n') {
         text.truncate(end);
     }
@@ -172,7 +208,10 @@ fn usable(mut text: String, place: impl Fn() -> String) -> Result<SecretString, 
     } else {
         return Ok(SecretString::from(text));
     };
-    Err(SecretError::Unusable { place: place(), problem })
+    Err(SecretError::Unusable {
+        place: place(),
+        problem,
+    })
 }
 
 #[cfg(test)]
@@ -204,15 +243,34 @@ mod tests {
             read(SecretRef::Env("OTHER".into())).await.unwrap_err(),
             "environment variable `OTHER` is not set"
         );
-        let command = |words: &[&str]| SecretRef::Command(words.iter().map(|&word| word.to_owned()).collect());
+        let command = |words: &[&str]| {
+            SecretRef::Command(words.iter().map(|&word| word.to_owned()).collect())
+        };
         let two_lines = format!("{CANARY}\nuser: me\n");
-        assert_eq!(read(command(&["printf", "%s", &two_lines])).await.unwrap(), CANARY);
+        assert_eq!(
+            read(command(&["printf", "%s", &two_lines])).await.unwrap(),
+            CANARY
+        );
         // No shell: what would be expanded or chained stays as it is.
-        assert_eq!(read(command(&["printf", "%s", "$HOME; id"])).await.unwrap(), "$HOME; id");
+        assert_eq!(
+            read(command(&["printf", "%s", "$HOME; id"])).await.unwrap(),
+            "$HOME; id"
+        );
         let failing = format!("echo {CANARY}; exit 3");
-        assert_eq!(read(command(&["sh", "-c", &failing])).await.unwrap_err(), "secret command `sh` failed: exit status: 3");
-        assert_eq!(read(command(&["true"])).await.unwrap_err(), "output of secret command `true` is empty");
-        assert!(read(command(&["/no/such/program"])).await.unwrap_err().contains("cannot be run"));
+        assert_eq!(
+            read(command(&["sh", "-c", &failing])).await.unwrap_err(),
+            "secret command `sh` failed: exit status: 3"
+        );
+        assert_eq!(
+            read(command(&["true"])).await.unwrap_err(),
+            "output of secret command `true` is empty"
+        );
+        assert!(
+            read(command(&["/no/such/program"]))
+                .await
+                .unwrap_err()
+                .contains("cannot be run")
+        );
     }
 
     #[cfg(unix)]
@@ -223,13 +281,24 @@ mod tests {
         let path = directory.path().join("key");
         let mut file = std::fs::File::create(&path).unwrap();
         writeln!(file, "{CANARY}").unwrap();
-        for (mode, allowed) in [(0o600, true), (0o400, true), (0o640, false), (0o644, false), (0o604, false)] {
+        for (mode, allowed) in [
+            (0o600, true),
+            (0o400, true),
+            (0o640, false),
+            (0o644, false),
+            (0o604, false),
+        ] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             let result = read(SecretRef::File(path.clone())).await;
             assert_eq!(result.is_ok(), allowed, "{mode:o}: {result:?}");
         }
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         writeln!(file, "{CANARY}-second").unwrap();
-        assert!(read(SecretRef::File(path)).await.unwrap_err().contains("more than one line"));
+        assert!(
+            read(SecretRef::File(path))
+                .await
+                .unwrap_err()
+                .contains("more than one line")
+        );
     }
 }

@@ -23,15 +23,30 @@ pub fn parse(text: &str) -> Result<Vec<Node>, Vec<Problem>> {
         depth: 0,
         duplicates: Vec::new(),
     };
-    let documents = loader.documents().map_err(|problem| vec![explain(problem, text)])?;
-    if loader.duplicates.is_empty() { Ok(documents) } else { Err(loader.duplicates) }
+    let documents = loader
+        .documents()
+        .map_err(|problem| vec![explain(problem, text)])?;
+    if loader.duplicates.is_empty() {
+        Ok(documents)
+    } else {
+        Err(loader.duplicates)
+    }
 }
 
 /// Tabs are the cause that YAML parsers explain worst.
 fn explain(mut problem: Problem, text: &str) -> Problem {
     // The parser may stop a line early, when it looks for the rest of a value.
-    let near = text.lines().enumerate().skip(problem.line.saturating_sub(1)).take(2);
-    let tab = near.filter_map(|(at, line)| Some((at + 1, line[..line.len() - line.trim_start().len()].find('\t')?)));
+    let near = text
+        .lines()
+        .enumerate()
+        .skip(problem.line.saturating_sub(1))
+        .take(2);
+    let tab = near.filter_map(|(at, line)| {
+        Some((
+            at + 1,
+            line[..line.len() - line.trim_start().len()].find('\t')?,
+        ))
+    });
     if let Some((line, at)) = tab.last() {
         (problem.line, problem.column) = (line, at + 1);
         "a tab is used for indentation".clone_into(&mut problem.message);
@@ -80,15 +95,18 @@ impl<'text> Loader<'text> {
     fn node(&mut self, event: Event<'text>, span: &Span) -> Result<Node, Problem> {
         self.nodes += 1;
         let (node, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                (scalar_node(span, &text, style == ScalarStyle::Plain, tag.as_deref()), anchor)
-            }
-            Event::SequenceStart(anchor, _) => {
-                (node_at(span, Content::Sequence(self.nested(span, Self::sequence)?)), anchor)
-            }
-            Event::MappingStart(anchor, _) => {
-                (node_at(span, Content::Mapping(self.nested(span, Self::mapping)?)), anchor)
-            }
+            Event::Scalar(text, style, anchor, tag) => (
+                scalar_node(span, &text, style == ScalarStyle::Plain, tag.as_deref()),
+                anchor,
+            ),
+            Event::SequenceStart(anchor, _) => (
+                node_at(span, Content::Sequence(self.nested(span, Self::sequence)?)),
+                anchor,
+            ),
+            Event::MappingStart(anchor, _) => (
+                node_at(span, Content::Mapping(self.nested(span, Self::mapping)?)),
+                anchor,
+            ),
             Event::Alias(anchor) => return self.alias(anchor, span),
             Event::StreamEnd => return Err(problem(span, "text ends in the middle of a value")),
             _ => return Err(problem(span, "a value is missing here")),
@@ -100,9 +118,16 @@ impl<'text> Loader<'text> {
         Ok(node)
     }
 
-    fn nested<T>(&mut self, span: &Span, parse: fn(&mut Self) -> Result<T, Problem>) -> Result<T, Problem> {
+    fn nested<T>(
+        &mut self,
+        span: &Span,
+        parse: fn(&mut Self) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
         if self.depth >= MAX_DEPTH {
-            return Err(problem(span, &format!("values are nested deeper than {MAX_DEPTH} levels")));
+            return Err(problem(
+                span,
+                &format!("values are nested deeper than {MAX_DEPTH} levels"),
+            ));
         }
         self.depth += 1;
         let value = parse(self);
@@ -135,7 +160,12 @@ impl<'text> Loader<'text> {
             let (event, span) = self.next()?;
             let value = self.node(event, &span)?;
             let Content::Scalar(scalar) = &key.content else {
-                return Err(Problem { line: key.line, column: key.column, message: "a key must be a scalar".to_owned(), hint: None });
+                return Err(Problem {
+                    line: key.line,
+                    column: key.column,
+                    message: "a key must be a scalar".to_owned(),
+                    hint: None,
+                });
             };
             if scalar.plain && scalar.text == "<<" {
                 merged.push(value);
@@ -145,7 +175,10 @@ impl<'text> Loader<'text> {
                 self.duplicates.push(Problem {
                     line: key.line,
                     column: key.column,
-                    message: format!("key `{}` is given twice, first on line {first}", scalar.text.escape_debug()),
+                    message: format!(
+                        "key `{}` is given twice, first on line {first}",
+                        scalar.text.escape_debug()
+                    ),
                     hint: Some("keep one of the two".to_owned()),
                 });
                 continue;
@@ -168,15 +201,23 @@ impl<'text> Loader<'text> {
 
 /// Keys written beside `<<` win, then earlier merges.
 fn merge(pairs: &mut Vec<(Node, Node)>, sources: Vec<Node>) {
-    let mut known: HashSet<String> = pairs.iter().filter_map(|(key, _)| key.as_str().map(str::to_owned)).collect();
+    let mut known: HashSet<String> = pairs
+        .iter()
+        .filter_map(|(key, _)| key.as_str().map(str::to_owned))
+        .collect();
     let sources = sources.into_iter().flat_map(|source| match source.content {
         Content::Sequence(items) => items,
         content => vec![Node { content, ..source }],
     });
     for source in sources {
-        let Content::Mapping(inherited) = source.content else { continue };
+        let Content::Mapping(inherited) = source.content else {
+            continue;
+        };
         for (key, value) in inherited {
-            if key.as_str().is_some_and(|name| known.insert(name.to_owned())) {
+            if key
+                .as_str()
+                .is_some_and(|name| known.insert(name.to_owned()))
+            {
                 pairs.push((key, value));
             }
         }
@@ -187,24 +228,49 @@ fn size_of(node: &Node) -> usize {
     match &node.content {
         Content::Scalar(_) => 1,
         Content::Sequence(items) => 1 + items.iter().map(size_of).sum::<usize>(),
-        Content::Mapping(pairs) => 1 + pairs.iter().map(|(key, value)| size_of(key) + size_of(value)).sum::<usize>(),
+        Content::Mapping(pairs) => {
+            1 + pairs
+                .iter()
+                .map(|(key, value)| size_of(key) + size_of(value))
+                .sum::<usize>()
+        }
     }
 }
 
 fn scalar_node(span: &Span, text: &str, plain: bool, tag: Option<&Tag>) -> Node {
     let tag = tag.map(|tag| {
-        let handle = if tag.is_yaml_core_schema() { "!!" } else { &tag.handle };
+        let handle = if tag.is_yaml_core_schema() {
+            "!!"
+        } else {
+            &tag.handle
+        };
         format!("{handle}{}", tag.suffix)
     });
-    node_at(span, Content::Scalar(Scalar { text: text.to_owned(), plain, tag }))
+    node_at(
+        span,
+        Content::Scalar(Scalar {
+            text: text.to_owned(),
+            plain,
+            tag,
+        }),
+    )
 }
 
 fn node_at(span: &Span, content: Content) -> Node {
-    Node { line: span.start.line().max(1), column: span.start.col() + 1, content }
+    Node {
+        line: span.start.line().max(1),
+        column: span.start.col() + 1,
+        content,
+    }
 }
 
 fn problem(span: &Span, message: &str) -> Problem {
-    Problem { line: span.start.line().max(1), column: span.start.col() + 1, message: message.to_owned(), hint: None }
+    Problem {
+        line: span.start.line().max(1),
+        column: span.start.col() + 1,
+        message: message.to_owned(),
+        hint: None,
+    }
 }
 
 fn syntax(error: &ScanError) -> Problem {
@@ -225,10 +291,14 @@ mod tests {
 
     #[test]
     fn nodes_know_where_they_stand() {
-        let text = "# note\na: 1\nb:\n  - x\n  - {c: 'd', e: [f]}\nt: |\n  line\n---\n...\n---\nz: ~\n";
+        let text =
+            "# note\na: 1\nb:\n  - x\n  - {c: 'd', e: [f]}\nt: |\n  line\n---\n...\n---\nz: ~\n";
         let documents = parse(text).unwrap();
         assert_eq!(documents.len(), 3);
-        assert_eq!(documents[0].to_json(), json!({"a": 1, "b": ["x", {"c": "d", "e": ["f"]}], "t": "line\n"}));
+        assert_eq!(
+            documents[0].to_json(),
+            json!({"a": 1, "b": ["x", {"c": "d", "e": ["f"]}], "t": "line\n"})
+        );
         assert!(documents[1].is_null());
         let place = |node: &Node| (node.line, node.column);
         let items = documents[0].get("b").unwrap().as_sequence().unwrap();
@@ -242,10 +312,19 @@ mod tests {
     #[test]
     fn refusals_name_the_place_and_the_cause() {
         for (text, expected) in [
-            ("a: 1\nb: 2\na: 3\nb: 4\n", vec!["3:1 key `a` is given twice, first on line 1", "4:1 key `b` is given twice, first on line 2"]),
+            (
+                "a: 1\nb: 2\na: 3\nb: 4\n",
+                vec![
+                    "3:1 key `a` is given twice, first on line 1",
+                    "4:1 key `b` is given twice, first on line 2",
+                ],
+            ),
             ("a:\n\tb: 1\n", vec!["2:1 a tab is used for indentation"]),
             ("a: x\n\tb: 1\n", vec!["2:1 a tab is used for indentation"]),
-            ("a: &x [*x]\n", vec!["1:8 an alias stands inside the value it names"]),
+            (
+                "a: &x [*x]\n",
+                vec!["1:8 an alias stands inside the value it names"],
+            ),
             ("? [a]\n: b\n", vec!["1:3 a key must be a scalar"]),
         ] {
             let shown: Vec<_> = parse(text)
@@ -261,13 +340,28 @@ mod tests {
     #[test]
     fn merges_apply_and_bombs_do_not() {
         let merged = parse("\u{feff}base: &b {x: 1, y: 2}\nuse: {<<: *b, y: 3}\n").unwrap();
-        assert_eq!(merged[0].get("use").unwrap().to_json(), json!({"y": 3, "x": 1}));
-        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..9 {
-            let before = format!("*a{}, ", level - 1).repeat(10);
-            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", before.trim_end_matches(", ")));
-        }
-        assert_eq!(parse(&bomb).unwrap_err()[0].message, "aliases expand to too many values");
+        assert_eq!(
+            merged[0].get("use").unwrap().to_json(),
+            json!({"y": 3, "x": 1})
+        );
+        let levels = (1..9).map(|level| {
+            let items = vec![format!("*a{}", level - 1); 10].join(", ");
+            format!(
+                "a{level}: &a{level} [{items}]
+"
+            )
+        });
+        let bomb: String = std::iter::once(
+            "a0: &a0 [x, x, x, x, x, x, x, x, x, x]
+"
+            .to_owned(),
+        )
+        .chain(levels)
+        .collect();
+        assert_eq!(
+            parse(&bomb).unwrap_err()[0].message,
+            "aliases expand to too many values"
+        );
         let deep = "[".repeat(5000);
         assert!(!parse(&deep).unwrap_err()[0].message.is_empty());
     }

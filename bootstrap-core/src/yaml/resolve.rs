@@ -52,7 +52,8 @@ impl Scalar {
         if let Some(boolean) = self.as_bool() {
             return Value::Bool(boolean);
         }
-        self.number().map_or_else(|| Value::String(self.text.clone()), Value::Number)
+        self.number()
+            .map_or_else(|| Value::String(self.text.clone()), Value::Number)
     }
 
     fn number(&self) -> Option<Number> {
@@ -61,7 +62,11 @@ impl Scalar {
         {
             return Number::from_i128(whole);
         }
-        if self.resolves_as("!!float") { float(&self.text).and_then(Number::from_f64) } else { None }
+        if self.resolves_as("!!float") {
+            float(&self.text).and_then(Number::from_f64)
+        } else {
+            None
+        }
     }
 
     fn resolves_as(&self, tag: &str) -> bool {
@@ -95,15 +100,23 @@ fn integer(text: &str) -> Option<i128> {
     }
     let value = i128::from_str_radix(digits, radix).ok()?;
     let value = if negative { -value } else { value };
-    (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&value).then_some(value)
+    (i128::from(i64::MIN)..=i128::from(u64::MAX))
+        .contains(&value)
+        .then_some(value)
 }
 
 fn float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let begins = unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.');
     let holds_digit = unsigned.chars().any(|character| character.is_ascii_digit());
-    let number = unsigned.chars().all(|character| matches!(character, '0'..='9' | '.' | 'e' | 'E' | '+' | '-' | '_'));
-    if begins && holds_digit && number { text.replace('_', "").parse().ok() } else { None }
+    let number = unsigned
+        .chars()
+        .all(|character| matches!(character, '0'..='9' | '.' | 'e' | 'E' | '+' | '-' | '_'));
+    if begins && holds_digit && number {
+        text.replace('_', "").parse().ok()
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -112,9 +125,13 @@ mod tests {
 
     use super::*;
 
-    fn check(text: &str, expected: Value) {
-        let scalar = |plain| Scalar { text: text.to_owned(), plain, tag: None };
-        assert_eq!(scalar(true).to_json(), expected, "plain {text:?}");
+    fn check(text: &str, expected: &Value) {
+        let scalar = |plain| Scalar {
+            text: text.to_owned(),
+            plain,
+            tag: None,
+        };
+        assert_eq!(&scalar(true).to_json(), expected, "plain {text:?}");
         assert_eq!(scalar(false).to_json(), json!(text), "quoted {text:?}");
     }
 
@@ -137,7 +154,10 @@ mod tests {
             ("089", json!(89.0)),
             ("1.5", json!(1.5)),
             ("1e3", json!(1000.0)),
-            ("18446744073709551615", json!(18_446_744_073_709_551_615_u64)),
+            (
+                "18446744073709551615",
+                json!(18_446_744_073_709_551_615_u64),
+            ),
             ("v1.35.0", json!("v1.35.0")),
             ("1.35.0", json!("1.35.0")),
             ("52:54:00:12:34:56", json!("52:54:00:12:34:56")),
@@ -149,7 +169,7 @@ mod tests {
             (".", json!(".")),
             (".inf", json!(".inf")),
         ] {
-            check(text, expected);
+            check(text, &expected);
         }
     }
 }

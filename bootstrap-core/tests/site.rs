@@ -126,9 +126,9 @@ fn the_example_loads_without_a_finding() {
         .machine_sets
         .iter()
         .map(|set| {
-            let (shape, size) = set.class.clone().unwrap();
+            let (shape, count) = set.class.clone().unwrap();
             format!(
-                "{} {shape} {size} {:?} {} addresses, {} GPUs",
+                "{} {shape} {count} {:?} {} addresses, {} GPUs",
                 set.id,
                 set.network,
                 set.addresses.len(),
@@ -227,4 +227,29 @@ fn pools_keep_their_order_and_pins_their_machines() {
         ),
         (Some("lan"), 0)
     );
+}
+
+proptest::proptest! {
+    /// Whatever an editor does to the file: a finding with a place in it, or a site, and no panic.
+    #[test]
+    fn damaged_files_are_refused_calmly(
+        edits in proptest::collection::vec((0..4000_usize, 0..40_usize, "[ -~\t\n\u{e9}]{0,6}"), 1..6),
+    ) {
+        let mut text = std::fs::read_to_string(root().join("examples/homelab/bootstrap.yaml")).unwrap();
+        for (at, length, with) in edits {
+            let begin = text.floor_char_boundary(at.min(text.len()));
+            let end = text.floor_char_boundary((begin + length).min(text.len())).max(begin);
+            text.replace_range(begin..end, &with);
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bootstrap.yaml");
+        std::fs::write(&path, &text).unwrap();
+        if let Err(findings) = site::load(&path) {
+            proptest::prop_assert!(findings.iter().any(|finding| finding.severity == Severity::Error));
+            let lines = text.lines().count() + 1;
+            for origin in findings.iter().filter_map(|finding| finding.origin.as_ref()) {
+                proptest::prop_assert!(origin.line <= lines, "{origin} of {lines} lines\n{text}");
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What the doors accept: service-account keys made at start, and fixed tokens for the other two systems.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -36,6 +37,8 @@ pub struct Credentials {
     pub omni_expired_key: SecretString,
     /// The same of an Admin.
     pub omni_admin_key: SecretString,
+    /// The same of the infra providers, by their ids.
+    pub omni_provider_keys: BTreeMap<String, SecretString>,
     /// `user@realm!id=secret`.
     pub proxmox_token: String,
     /// One that may only read.
@@ -60,6 +63,7 @@ impl Credentials {
             omni_reader_key: SecretString::from(""),
             omni_expired_key: SecretString::from(""),
             omni_admin_key: SecretString::from(""),
+            omni_provider_keys: BTreeMap::new(),
             proxmox_token: PROXMOX_TOKEN.to_owned(),
             proxmox_readonly_token: PROXMOX_READONLY_TOKEN.to_owned(),
             unifi_key: UNIFI_KEY.to_owned(),
@@ -88,38 +92,51 @@ struct Account {
 }
 
 /// Makes all accounts.
-pub(crate) fn generate(wall: SystemTime) -> Result<Keys, String> {
+pub(crate) fn generate(wall: SystemTime, providers: &[String]) -> Result<Keys, String> {
     let mut credentials = Credentials::without_omni_keys();
     let mut accounts = Vec::new();
-    let mut add = |name: &str, role: Role, expires: SystemTime| -> Result<SecretString, String> {
-        let (account, key) = account(name, role, expires)?;
+    let mut add = |name: &str, caller: Caller, expires: SystemTime| -> Result<SecretString, String> {
+        let (account, key) = account(name, caller, expires)?;
         accounts.push(account);
         Ok(key)
     };
+    let user = |name: &str, role: Role| Caller {
+        identity: format!("{name}@serviceaccount.omni.sidero.dev"),
+        role,
+        provider: None,
+    };
     let fresh = wall + KEY_LIFETIME;
     let stale = wall.checked_sub(Duration::from_secs(3600)).unwrap_or(SystemTime::UNIX_EPOCH);
-    credentials.omni_admin_key = add("automation", Role::Admin, fresh)?;
-    credentials.omni_key = add("bootstrap", Role::Operator, fresh)?;
-    credentials.omni_reader_key = add("reader", Role::Reader, fresh)?;
-    credentials.omni_expired_key = add("former", Role::Operator, stale)?;
+    credentials.omni_admin_key = add("automation", user("automation", Role::Admin), fresh)?;
+    credentials.omni_key = add("bootstrap", user("bootstrap", Role::Operator), fresh)?;
+    credentials.omni_reader_key = add("reader", user("reader", Role::Reader), fresh)?;
+    credentials.omni_expired_key = add("former", user("former", Role::Operator), stale)?;
+    for id in providers {
+        let caller = Caller {
+            identity: format!("{id}@infra-provider.serviceaccount.omni.sidero.dev"),
+            role: Role::InfraProvider,
+            provider: Some(id.clone()),
+        };
+        let key = add(&format!("infra-provider:{id}"), caller, fresh)?;
+        credentials.omni_provider_keys.insert(id.clone(), key);
+    }
     Ok(Keys { credentials, accounts })
 }
 
-fn account(name: &str, role: Role, expires: SystemTime) -> Result<(Account, SecretString), String> {
-    let identity = format!("{name}@serviceaccount.omni.sidero.dev");
+fn account(name: &str, caller: Caller, expires: SystemTime) -> Result<(Account, SecretString), String> {
     let mut params = SecretKeyParamsBuilder::default();
     params
         .key_type(KeyType::Ed25519Legacy)
         .can_certify(true)
         .can_sign(true)
-        .primary_user_id(format!("{name} <{identity}>"));
+        .primary_user_id(format!("{name} <{}>", caller.identity));
     let params = params.build().map_err(|error| error.to_string())?;
     let secret = params.generate(OsRng).map_err(|error| error.to_string())?;
     let armored = secret.to_armored_string(ArmorOptions::default()).map_err(|error| error.to_string())?;
     let public = SignedPublicKey::from(secret);
     let key = serde_json::json!({"name": name, "pgp_key": armored}).to_string();
     let account = Account {
-        caller: Caller { identity, role, provider: None },
+        caller,
         fingerprint: public.fingerprint().to_string().to_ascii_lowercase(),
         public,
         expires,

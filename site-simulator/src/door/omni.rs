@@ -118,7 +118,12 @@ fn success(body: &Value) -> Response {
 }
 
 fn refusal(error: &ApiError) -> Answer {
-    Answer::Whole(failed(error.status(), &json!({"code": error.code, "message": error.message})))
+    let mut response = failed(error.status(), &json!({"code": error.code, "message": error.message}));
+    if error.code == 16 {
+        let reason = HeaderValue::from_str(&error.message);
+        response.headers.extend(reason.ok().map(|reason| (header::WWW_AUTHENTICATE, reason)));
+    }
+    Answer::Whole(response)
 }
 
 /// An error before the first message of a stream is wrapped once more.

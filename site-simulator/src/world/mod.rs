@@ -159,7 +159,11 @@ impl World {
 
     /// The service accounts of the Omni door, or why they could not be made.
     pub(crate) fn keys(&self) -> Result<&Keys, &str> {
-        self.keys.get_or_init(|| keys::generate(self.wall(self.now()))).as_ref().map_err(String::as_str)
+        let made = self.keys.get_or_init(|| {
+            let providers: Vec<String> = self.look(|state| state.providers.keys().cloned().collect());
+            keys::generate(self.wall(self.now()), &providers)
+        });
+        made.as_ref().map_err(String::as_str)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -121,12 +121,12 @@ pub fn may_read(caller: &Caller, namespace: &str, kind: &str) -> Result<(), ApiE
     if caller.role < needed { Err(denied(&insufficient(caller.role))) } else { Ok(()) }
 }
 
-/// Whether a caller sees a resource: providers see what carries their label.
+/// Whether a caller sees a resource: providers see their own requests only.
 pub fn sees(caller: &Caller, resource: &Resource) -> bool {
-    caller.provider.as_deref().is_none_or(|provider| {
-        !resource.metadata.namespace.starts_with("infra-provider")
-            || resource.metadata.labels.get(label::PROVIDER).is_none_or(|p| p == provider)
-    })
+    let kind = resource.metadata.kind.as_str();
+    let private = kind == kinds::MACHINE_REQUESTS.name || kind == kinds::MACHINE_REQUEST_STATUSES.name;
+    !private
+        || caller.provider.as_ref().is_none_or(|own| resource.metadata.labels.get(label::PROVIDER) == Some(own))
 }
 
 /// One resource.
@@ -174,6 +174,15 @@ fn virtual_resource(
         ("AdvertisedEndpoints", "current") => {
             (0, json!({"grpc_api_url": format!("https://{}", state.blueprint.omni_name)}))
         }
+        ("ClusterPermissions", _) => (1, cluster_permissions(reads, writes)),
+        ("Quirks", _) => (
+            1,
+            json!({
+                "supports_unified_installer": true,
+                "supports_factory_talosctl": true,
+                "supports_embedded_config": true,
+            }),
+        ),
         _ => return Err(ApiError::new(5, missing("virtual", kind, id, "undefined"))),
     };
     let stamp = state.stamp(now);
@@ -201,7 +210,34 @@ fn permissions(reads: bool, writes: bool, admin: bool) -> Value {
         ("can_read_installation_media", reads),
         ("can_manage_installation_media", writes),
     ];
-    rights.into_iter().filter(|(_, has)| *has).map(|(name, _)| (name.to_owned(), json!(true))).collect()
+    granted(&rights)
+}
+
+fn cluster_permissions(reads: bool, writes: bool) -> Value {
+    granted(&[
+        ("can_add_machines", writes),
+        ("can_remove_machines", writes),
+        ("can_reboot_machines", writes),
+        ("can_update_kubernetes", writes),
+        ("can_download_kubeconfig", reads),
+        ("can_sync_kubernetes_manifests", writes),
+        ("can_update_talos", writes),
+        ("can_download_talosconfig", reads),
+        ("can_read_config_patches", reads),
+        ("can_manage_config_patches", writes),
+        ("can_manage_cluster_features", writes),
+        ("can_download_support_bundle", writes),
+        ("can_read_machine_config", reads),
+        ("can_manage_machine_config", writes),
+        ("can_read_kernel_args", reads),
+        ("can_manage_kernel_args", writes),
+        ("can_read_machine_pending_updates", reads),
+        ("can_read_kubernetes_manifests", reads),
+    ])
+}
+
+fn granted(rights: &[(&str, bool)]) -> Value {
+    rights.iter().filter(|(_, has)| *has).map(|(name, _)| ((*name).to_owned(), json!(true))).collect()
 }
 
 /// Matching resources in order, and how many there are without paging.
@@ -213,7 +249,7 @@ pub fn list(
 ) -> Result<(Vec<Arc<Resource>>, usize), ApiError> {
     may_read(caller, &query.namespace, &query.kind)?;
     if query.kind == "EtcdBackups.omni.sidero.dev" && query.selector == Selector::default() {
-        return Err(ApiError::new(2, "cluster ID not specified in query"));
+        return Err(ApiError::new(2, "failed to validate: cluster ID must be specified in query"));
     }
     if query.namespace == "virtual" {
         let id = if query.kind.starts_with("Permissions") { "permissions" } else { "current" };
@@ -262,7 +298,8 @@ impl Query {
     }
 
     fn sort(&self, items: &mut [Arc<Resource>]) -> Result<(), ApiError> {
-        for item in items.iter() {
+        // The server finds out at the first comparison, which takes the second element first.
+        if let Some(item) = items.get(1).or(items.first()) {
             self.sort_key(item)?;
         }
         items.sort_by_cached_key(|item| self.sort_key(item).unwrap_or_default());

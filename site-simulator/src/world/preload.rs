@@ -112,7 +112,7 @@ impl State {
             .flat_map(|(provider, cluster)| {
                 cluster.vms().iter().map(move |(vmid, vm)| ((provider.clone(), *vmid), vm))
             })
-            .filter(|(key, vm)| !vm.macs.is_empty() && !vm.running && !seen.contains(key))
+            .filter(|(key, vm)| vm.lock.is_none() && !vm.running && !seen.contains(key))
             .map(|(key, vm)| (key, vm.name.clone()))
             .collect();
         for (key, request) in fresh {

@@ -269,6 +269,8 @@ fn heartbeat(state: &mut State, now: Duration, provider: &str) {
             spec,
         );
     }
+    // After a restart it goes on with what waited.
+    worker::next(state, now, provider);
     // Omni notices a silent provider by the age of its last sign of life.
     state.wake_controllers(now);
     let next = draws::heartbeat(&mut state.rng);

@@ -58,7 +58,8 @@ impl Lines {
 
     fn show(&mut self, event: &Event, at: Duration) {
         match event {
-            Event::Started { id } => self.line(at, &format!("{id} …")),
+            // What is done follows within moments; a line for the beginning as well would be noise.
+            Event::Started { .. } => {}
             Event::Done { id, detail } => self.line(at, &format!("{id}: {detail}")),
             Event::Failed { id, error } => self.line(at, &format!("{id}: failed: {error}")),
             Event::Waiting { what } => self.line(at, &format!("waiting for {what}")),

@@ -23,7 +23,7 @@ pub(crate) struct Lab {
     pub(crate) ports: Ports,
 }
 
-pub(crate) fn lab(site: Site, seed: u64, faults: Faults) -> Lab {
+pub(crate) async fn lab(site: Site, seed: u64, faults: Faults) -> Lab {
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::real());
     let world = World::new(derive::blueprint(&site), seed, faults, Arc::clone(&clock));
     tokio::spawn(Arc::clone(&world).run());
@@ -40,8 +40,10 @@ pub(crate) fn lab(site: Site, seed: u64, faults: Faults) -> Lab {
         hypervisors,
         gateway: Some(Arc::new(in_memory::gateway::Unifi::new(Arc::clone(&world)))),
         dns: Some(Arc::new(in_memory::dns::Resolver::new(Arc::clone(&world)))),
-        clock,
+        clock: Arc::clone(&clock),
     };
+    // The provider's first sign of life has reached Omni.
+    clock.sleep(Duration::from_secs(5)).await;
     Lab { site: Arc::new(site), world, ports }
 }
 
@@ -68,7 +70,7 @@ impl Lab {
 
 #[tokio::test(start_paused = true)]
 async fn from_nothing_to_running_and_then_nothing_to_do() {
-    let lab = lab(site::load(&example()).expect("the example loads"), 7, Faults::default());
+    let lab = lab(site::load(&example()).expect("the example loads"), 7, Faults::default()).await;
     let plan = lab.plan().await;
     println!("{}", bootstrap_core::plan::render(&plan));
     assert!(!plan.is_blocked(), "{:#?} {:#?}", plan.blockers, plan.needs_person);
@@ -91,7 +93,7 @@ async fn a_gpu_is_attached_in_the_cold_window() {
             gpu.attach = Attach::Vm;
         }
     }
-    let lab = lab(site, 11, Faults::default());
+    let lab = lab(site, 11, Faults::default()).await;
     let plan = lab.plan().await;
     let (outcome, events) = lab.apply(&plan).await;
     for event in &events {

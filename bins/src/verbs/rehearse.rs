@@ -79,8 +79,11 @@ pub fn run(arguments: Rehearse, screen: &mut Screen) -> Result<Exit, Failure> {
     let file = match &arguments.file {
         Some(file) => file.clone(),
         None => {
-            example = unpack_example().map_err(|error| Failure::new(Exit::Error, &error, None))?;
-            example.path().join(EXAMPLE_FILE)
+            let failed = |error: std::io::Error| Failure::new(Exit::Error, &error, None);
+            example = unpack_example().map_err(failed)?;
+            // Findings then name the example's files as they stand in the repository.
+            std::env::set_current_dir(example.path()).map_err(failed)?;
+            PathBuf::from(EXAMPLE_FILE)
         }
     };
     let site = opened::load(&file)?;
@@ -98,6 +101,8 @@ async fn rehearse(mut arguments: Rehearse, mut site: Site, screen: &mut Screen) 
         arguments.seed, arguments.speed
     ));
     let stop = signals::listen();
+    // The provider of a real site runs already: its first sign of life has reached Omni.
+    clock.sleep(PROVIDER_SETTLES).await;
     let opened = opened::open(site, &|name| secret(&credentials, name), Arc::clone(&clock)).await?;
     if arguments.output.format == Format::Table {
         screen.print(&render(&opened.plan));
@@ -149,6 +154,7 @@ fn build(site: &mut Site, arguments: &mut Rehearse, clock: &Arc<dyn Clock>) -> R
     Ok(world)
 }
 
+const PROVIDER_SETTLES: std::time::Duration = std::time::Duration::from_secs(5);
 /// Longer than any drawn boot: the node is being installed by then.
 const LATE_SECONDS: f64 = 150.0;
 /// Enough for every node to run; what is missing then is the CNI.

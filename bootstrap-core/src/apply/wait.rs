@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Event, Outcome, Run, power};
 use crate::diagnostic::Diagnostic;
 use crate::machines::{Machine, machines};
-use crate::observe::{Snapshot, Stage, refresh};
+use crate::observe::{Snapshot, Stage, refresh, refresh_gateway};
 use crate::plan::{Finding, Slot};
 use crate::ports::System;
 use crate::site::ClusterIntent;
@@ -285,6 +285,9 @@ async fn check_addresses(run: &Run, snapshot: &mut Snapshot, waited: &mut Waited
     }
     let began = run.ports.clock.now();
     loop {
+        if let Err(error) = refresh_gateway(&run.ports, snapshot).await {
+            run.events.tell(Event::Note { text: error.to_string() });
+        }
         let wrong: Vec<Finding> = machines(&run.site, snapshot).iter().filter_map(wrong_address).collect();
         if wrong.is_empty() {
             return;

@@ -275,14 +275,18 @@ pub async fn observe(site: &Site, ports: &Ports) -> Result<Snapshot, Vec<PortErr
     }
 }
 
-/// Reads only what moves while machines are made: cheap enough for once a second.
+/// Reads what moves in Omni while machines are made: cheap enough for every other second.
 pub async fn refresh(site: &Site, ports: &Ports, last: &Snapshot) -> Result<Snapshot, PortError> {
     let omni = omni::refresh(site, ports.omni.as_ref(), &last.omni).await?;
-    let mut next = Snapshot { taken: unix_seconds(ports.clock.wall()), omni, ..last.clone() };
-    if let (Some(gateway), Some(view)) = (&ports.gateway, &mut next.gateway) {
+    Ok(Snapshot { taken: unix_seconds(ports.clock.wall()), omni, ..last.clone() })
+}
+
+/// Reads what moves in the gateway: records, leases, who is online.
+pub async fn refresh_gateway(ports: &Ports, snapshot: &mut Snapshot) -> Result<(), PortError> {
+    if let (Some(gateway), Some(view)) = (&ports.gateway, &mut snapshot.gateway) {
         gateway::refresh(gateway.as_ref(), view).await?;
     }
-    Ok(next)
+    Ok(())
 }
 
 async fn observe_gateway(ports: &Ports) -> Result<Option<GatewayView>, PortError> {

@@ -8,11 +8,9 @@ fn paths(text: &str) -> Vec<String> {
         .split("](")
         .skip(1)
         .filter_map(|rest| rest.split(')').next());
-    let quoted = text
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|word| word.contains('/') || word.ends_with(".md"));
+    let quoted = text.split('`').skip(1).step_by(2).filter(|word| {
+        word.contains('/') || Path::new(word).extension().is_some_and(|end| end == "md")
+    });
     links
         .chain(quoted)
         .filter(|path| !path.contains("://") && !path.contains([' ', '*', '<']))

@@ -97,7 +97,7 @@ fn summary(site: &Site, warnings: usize) -> String {
         },
     );
     if warnings > 0 {
-        text.push_str(&format!(", with {}", plural(warnings, "warning")));
+        text = format!("{text}, with {}", plural(warnings, "warning"));
     }
     text
 }

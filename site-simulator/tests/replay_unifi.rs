@@ -2,6 +2,7 @@
 //!
 //! They come from many installations, so each has its own small site here. Where a record lists somebody's clients
 //! or hardware only the form is compared: the same fields have the same kind of value.
+#![allow(clippy::unwrap_used)] // helpers of tests stop like tests
 
 mod replay;
 
@@ -14,8 +15,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Method};
 use replay::{Pairs, Rules, Stepped, differences, recordings};
 use serde_json::{Value, json};
-use site_simulator::blueprint::{Blueprint, Faults, NetworkBlueprint};
 use site_simulator::World;
+use site_simulator::blueprint::{Blueprint, Faults, NetworkBlueprint};
 use site_simulator::door::http::Request;
 use site_simulator::door::unifi::answer;
 
@@ -38,7 +39,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("50-", "login by password: the clients use keys"),
     ("51-", "login by password: the clients use keys"),
     ("52-", "login by password: the clients use keys"),
-    ("71-", "statements about writes, not an exchange; the tests of the gateway make them"),
+    (
+        "71-",
+        "statements about writes, not an exchange; the tests of the gateway make them",
+    ),
     ("90-", "a schema"),
     ("91-", "a schema"),
     ("92-", "a schema"),
@@ -49,7 +53,13 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 const RULES: Rules = Rules {
-    volatile: &["timestamp", "requestId", "site_id", "requestPath", "device_count"],
+    volatile: &[
+        "timestamp",
+        "requestId",
+        "site_id",
+        "requestPath",
+        "device_count",
+    ],
     optional: &["anonymous_id"],
     more_keys: true,
     chosen: is_id,
@@ -90,7 +100,12 @@ impl Scene {
             upstream: Vec::new(),
             strangers: Vec::new(),
         };
-        let world = World::new(blueprint, 7, Faults::default(), Arc::new(Stepped::default()));
+        let world = World::new(
+            blueprint,
+            7,
+            Faults::default(),
+            Arc::new(Stepped::default()),
+        );
         world.act(|state, _| state.gateway.accept_key("key", "admin"));
         Self { world }
     }
@@ -101,10 +116,22 @@ impl Scene {
             HeaderValue::from_str(key).unwrap(),
         )]);
         let method: Method = method.parse().unwrap();
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let request = Request { method, target: target.to_owned(), headers, body: body.into() };
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let request = Request {
+            method,
+            target: target.to_owned(),
+            headers,
+            body: body.into(),
+        };
         let response = answer(&self.world, request).await;
-        (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
+        (
+            response.status,
+            serde_json::from_slice(&response.body).unwrap_or_default(),
+        )
     }
 
     async fn call(&self, method: &str, target: &str, body: Value) -> (u16, Value) {
@@ -115,19 +142,27 @@ impl Scene {
     fn client(&self, mac: [u8; 6], hostname: &str) {
         self.world.act(|state, now| {
             let mac = unifi_client::Mac(mac);
-            state.gateway.dhcp_exchange(now + Duration::from_secs(1), &mut state.log, mac, "vmbr0", hostname).unwrap();
+            state
+                .gateway
+                .dhcp_exchange(
+                    now + Duration::from_secs(1),
+                    &mut state.log,
+                    mac,
+                    "vmbr0",
+                    hostname,
+                )
+                .unwrap();
         });
     }
 }
 
+#[allow(clippy::too_many_lines)] // a table
 /// What is sent for a record, what must come back, and how closely it is looked at.
 async fn exchange(name: &str) -> Option<(u16, (u16, Value), bool)> {
     let home = || Scene::new(&[("Default", "192.168.1.1/24", None)]);
     let wide = || Scene::new(&[("Default", "192.168.2.1/24", None)]);
     let none = Value::Null;
-    let record = |key: &str, kind: &str, value: &str| {
-        json!({ "key": key, "record_type": kind, "value": value, "enabled": true })
-    };
+    let record = |key: &str, kind: &str, value: &str| json!({ "key": key, "record_type": kind, "value": value, "enabled": true });
     let policy = |extra: &[(&str, Value)]| {
         let mut body = json!({
             "type": "A_RECORD", "enabled": true, "domain": "a.example", "ipv4Address": "192.168.1.9", "ttlSeconds": 0,
@@ -143,75 +178,214 @@ async fn exchange(name: &str) -> Option<(u16, (u16, Value), bool)> {
     let (exact, form) = (true, false);
     let number = name.split('-').next().unwrap_or_default();
     Some(match number {
-        "02" | "21" => (200, scene.call("GET", "/proxy/network/api/self/sites", none).await, exact),
-        "04" => (200, scene.call("GET", &format!("{LEGACY}/stat/sta"), none).await, exact),
-        "05" => (200, scene.call("GET", &format!("{LEGACY}/rest/user"), none).await, exact),
-        "06" | "11" => (200, scene.call("GET", &format!("{LEGACY}/rest/networkconf"), none).await, form),
-        "07" | "10" | "23" => (200, scene.call("GET", &format!("{LEGACY}/stat/sysinfo"), none).await, form),
-        "08" => (200, scene.call("GET", &format!("{LEGACY}/rest/usergroup"), none).await, form),
+        "02" | "21" => (
+            200,
+            scene
+                .call("GET", "/proxy/network/api/self/sites", none)
+                .await,
+            exact,
+        ),
+        "04" => (
+            200,
+            scene.call("GET", &format!("{LEGACY}/stat/sta"), none).await,
+            exact,
+        ),
+        "05" => (
+            200,
+            scene
+                .call("GET", &format!("{LEGACY}/rest/user"), none)
+                .await,
+            exact,
+        ),
+        "06" | "11" => (
+            200,
+            scene
+                .call("GET", &format!("{LEGACY}/rest/networkconf"), none)
+                .await,
+            form,
+        ),
+        "07" | "10" | "23" => (
+            200,
+            scene
+                .call("GET", &format!("{LEGACY}/stat/sysinfo"), none)
+                .await,
+            form,
+        ),
+        "08" => (
+            200,
+            scene
+                .call("GET", &format!("{LEGACY}/rest/usergroup"), none)
+                .await,
+            form,
+        ),
         "20" => {
             scene.client([0xac, 0xcc, 0xde, 0x12, 0x34, 0x56], "camera-acccde123456");
-            (200, scene.call("GET", &format!("{LEGACY}/stat/sta"), none).await, form)
+            (
+                200,
+                scene.call("GET", &format!("{LEGACY}/stat/sta"), none).await,
+                form,
+            )
         }
         "26" => {
             scene.client([0x58, 0x29, 0x43, 0xc4, 0x2a, 0xef], "UnifiDevice1");
-            let path = format!("{V2}/clients/history?onlyNonBlocked=false&includeUnifiDevices=true&withinHours=0");
+            let path = format!(
+                "{V2}/clients/history?onlyNonBlocked=false&includeUnifiDevices=true&withinHours=0"
+            );
             (200, scene.call("GET", &path, none).await, form)
         }
         "30" => {
             for host in 1..=3 {
                 let value = format!("192.168.100.{host}");
-                scene.call("POST", &dns, record(&format!("testhost{host}.local"), "A", &value)).await;
+                scene
+                    .call(
+                        "POST",
+                        &dns,
+                        record(&format!("testhost{host}.local"), "A", &value),
+                    )
+                    .await;
             }
             (200, scene.call("GET", &dns, none).await, exact)
         }
-        "31" => (200, scene.call("POST", &dns, record("testhost1.local", "A", "192.168.100.1")).await, exact),
+        "31" => (
+            200,
+            scene
+                .call(
+                    "POST",
+                    &dns,
+                    record("testhost1.local", "A", "192.168.100.1"),
+                )
+                .await,
+            exact,
+        ),
         "32" => (200, scene.call("GET", &dns, none).await, exact),
-        "40" => (200, scene.call("GET", "/proxy/network/integration/v1/sites", none).await, exact),
+        "40" => (
+            200,
+            scene
+                .call("GET", "/proxy/network/integration/v1/sites", none)
+                .await,
+            exact,
+        ),
         "42" => {
             scene.client([0xaa, 0xbb, 0xcc, 0x14, 0x01, 0x56], "client-1");
             let (status, page) = scene.call("GET", &format!("{SITE}/clients"), none).await;
             (200, (status, page["data"][0].clone()), form)
         }
         "43" => {
-            let scene = Scene::new(&[("Default", "192.168.1.1/24", None), ("IoT", "192.168.100.1/24", Some(100))]);
-            (200, scene.call("GET", &format!("{SITE}/networks"), none).await, exact)
+            let scene = Scene::new(&[
+                ("Default", "192.168.1.1/24", None),
+                ("IoT", "192.168.100.1/24", Some(100)),
+            ]);
+            (
+                200,
+                scene.call("GET", &format!("{SITE}/networks"), none).await,
+                exact,
+            )
         }
         "53" => {
-            let (_, made) = scene.call("POST", &format!("{LEGACY}/rest/user"), json!({ "mac": "02:00:00:00:00:01" })).await;
+            let (_, made) = scene
+                .call(
+                    "POST",
+                    &format!("{LEGACY}/rest/user"),
+                    json!({ "mac": "02:00:00:00:00:01" }),
+                )
+                .await;
             let id = made["data"][0]["_id"].as_str().unwrap();
-            (400, scene.call("PUT", &format!("{LEGACY}/rest/user/{id}"), json!({ "network_id": "" })).await, exact)
+            (
+                400,
+                scene
+                    .call(
+                        "PUT",
+                        &format!("{LEGACY}/rest/user/{id}"),
+                        json!({ "network_id": "" }),
+                    )
+                    .await,
+                exact,
+            )
         }
-        "54" => (400, scene.call("GET", &format!("{LEGACY}/stat/sta/ca%3Af8%3Af4%3A50%3A33%3A6f"), none).await, exact),
+        "54" => (
+            400,
+            scene
+                .call(
+                    "GET",
+                    &format!("{LEGACY}/stat/sta/ca%3Af8%3Af4%3A50%3A33%3A6f"),
+                    none,
+                )
+                .await,
+            exact,
+        ),
         "55" => {
             let body = json!({ "mac": "02:00:00:00:00:01", "local_dns_record": "", "local_dns_record_enabled": true });
-            (400, scene.call("POST", &format!("{LEGACY}/rest/user"), body).await, exact)
+            (
+                400,
+                scene
+                    .call("POST", &format!("{LEGACY}/rest/user"), body)
+                    .await,
+                exact,
+            )
         }
-        "56" => (400, scene.call("POST", &dns, record("*.a.example", "CNAME", "b.example")).await, exact),
+        "56" => (
+            400,
+            scene
+                .call("POST", &dns, record("*.a.example", "CNAME", "b.example"))
+                .await,
+            exact,
+        ),
         "57" => {
-            scene.call("POST", &dns, record("a.example", "A", "192.168.1.9")).await;
-            (400, scene.call("POST", &dns, record("a.example", "A", "192.168.1.9")).await, exact)
+            scene
+                .call("POST", &dns, record("a.example", "A", "192.168.1.9"))
+                .await;
+            (
+                400,
+                scene
+                    .call("POST", &dns, record("a.example", "A", "192.168.1.9"))
+                    .await,
+                exact,
+            )
         }
         "58" => {
             let body = json!({
                 "mac": "02:00:00:00:00:01", "use_fixedip": true, "fixed_ip": "192.168.1.9",
                 "local_dns_record": "a.example", "local_dns_record_enabled": true,
             });
-            scene.call("POST", &format!("{LEGACY}/rest/user"), body).await;
-            (400, scene.call("POST", &dns, record("a.example", "A", "192.168.1.9")).await, exact)
+            scene
+                .call("POST", &format!("{LEGACY}/rest/user"), body)
+                .await;
+            (
+                400,
+                scene
+                    .call("POST", &dns, record("a.example", "A", "192.168.1.9"))
+                    .await,
+                exact,
+            )
         }
-        "60" => (400, scene.call("POST", &policies, policy(&[("metadata", json!({}))])).await, exact),
+        "60" => (
+            400,
+            scene
+                .call("POST", &policies, policy(&[("metadata", json!({}))]))
+                .await,
+            exact,
+        ),
         "61" => {
             scene.call("POST", &policies, policy(&[])).await;
             (400, scene.call("POST", &policies, policy(&[])).await, exact)
         }
-        "62" => (401, scene.send("no key", "GET", &policies, &none).await, exact),
+        "62" => (
+            401,
+            scene.send("no key", "GET", &policies, &none).await,
+            exact,
+        ),
         "70" => {
             let body = json!({
                 "mac": "b4:75:ab:6e:7b:21", "name": "Random Device", "use_fixedip": true, "fixed_ip": "192.168.2.234",
                 "local_dns_record_enabled": true, "local_dns_record": "random.my.net",
             });
-            (200, wide().call("POST", &format!("{LEGACY}/rest/user"), body).await, exact)
+            (
+                200,
+                wide()
+                    .call("POST", &format!("{LEGACY}/rest/user"), body)
+                    .await,
+                exact,
+            )
         }
         _ => return None,
     })
@@ -220,11 +394,21 @@ async fn exchange(name: &str) -> Option<(u16, (u16, Value), bool)> {
 /// The kinds of value of all fields, lists merged into one.
 fn kinds(value: &Value, at: &str, found: &mut BTreeMap<String, String>) {
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(key, value)| kinds(value, &format!("{at}.{key}"), found)),
-        Value::Array(items) => items.iter().for_each(|item| kinds(item, &format!("{at}[]"), found)),
+        Value::Object(fields) => fields
+            .iter()
+            .for_each(|(key, value)| kinds(value, &format!("{at}.{key}"), found)),
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| kinds(item, &format!("{at}[]"), found)),
         Value::Null => {}
         other => {
-            let kind = if other.is_string() { "text" } else if other.is_number() { "number" } else { "flag" };
+            let kind = if other.is_string() {
+                "text"
+            } else if other.is_number() {
+                "number"
+            } else {
+                "flag"
+            };
             found.insert(at.to_owned(), kind.to_owned());
         }
     }
@@ -235,7 +419,10 @@ fn form_differences(theirs: &Value, ours: &Value) -> Vec<String> {
     let (mut recorded, mut own) = (BTreeMap::new(), BTreeMap::new());
     kinds(theirs, "", &mut recorded);
     kinds(ours, "", &mut own);
-    let shared: Vec<&String> = own.keys().filter(|key| recorded.contains_key(*key)).collect();
+    let shared: Vec<&String> = own
+        .keys()
+        .filter(|key| recorded.contains_key(*key))
+        .collect();
     let mut found: Vec<String> = shared
         .iter()
         .filter(|key| own[**key] != recorded[**key])
@@ -268,7 +455,10 @@ async fn recorded_answers_are_given() {
         println!("unifi: no recordings here");
         return;
     };
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.retain(|path| {
         let name = path.file_name().unwrap().to_string_lossy();
         name.ends_with(".json") && name.starts_with(|c: char| c.is_ascii_digit())
@@ -282,13 +472,20 @@ async fn recorded_answers_are_given() {
             Some(found) if found.is_empty() => replayed += 1,
             Some(found) => wrong.push(format!("{name}\n    {}", found.join("\n    "))),
             None if left_out.is_some() => {}
-            None => wrong.push(format!("{name}: neither replayed nor left out with a reason")),
+            None => wrong.push(format!(
+                "{name}: neither replayed nor left out with a reason"
+            )),
         }
     }
     for (prefix, reason) in LEFT_OUT {
         println!("unifi: not replayed {prefix}: {reason}");
     }
     println!("unifi: replayed {replayed} of {}", files.len());
-    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert!(replayed >= AT_LEAST, "{replayed} of at least {AT_LEAST}");
 }

@@ -23,12 +23,21 @@ pub async fn bind() -> io::Result<(UdpSocket, SocketAddr)> {
 
 /// Answers queries until the socket fails. While the resolver reloads there is no answer at all, as with the real
 /// one. `count` is called for each query.
-pub async fn serve(world: Arc<World>, socket: UdpSocket, count: impl Fn() + Send) -> io::Result<()> {
+pub async fn serve(
+    world: Arc<World>,
+    socket: UdpSocket,
+    count: impl Fn() + Send,
+) -> io::Result<()> {
     let mut buffer = vec![0; 4096];
     loop {
         let (length, peer) = socket.recv_from(&mut buffer).await?;
         count();
-        let Some(answer) = buffer.get(..length).and_then(|query| respond(&world, query)) else { continue };
+        let Some(answer) = buffer
+            .get(..length)
+            .and_then(|query| respond(&world, query))
+        else {
+            continue;
+        };
         // A client that is gone is no reason to stop.
         let _ = socket.send_to(&answer, peer).await;
     }
@@ -42,13 +51,18 @@ fn respond(world: &World, query: &[u8]) -> Option<Vec<u8>> {
         let gateway = &state.gateway;
         (!gateway.is_reloading(now)).then(|| {
             let name = asked.name().to_utf8();
-            gateway.lookup(now, &state.faults, &name, &asked.query_type().to_string())
+            let of = |kind: &str| gateway.lookup(now, &state.faults, &name, kind);
+            let known = ["A", "AAAA", "TXT", "CNAME"]
+                .iter()
+                .any(|kind| !of(kind).is_empty());
+            (of(&asked.query_type().to_string()), known)
         })
     })?;
-    answer_to(&message, &asked, &answers).to_vec().ok()
+    answer_to(&message, &asked, answers).to_vec().ok()
 }
 
-fn answer_to(query: &Message, asked: &Query, values: &[String]) -> Message {
+/// The answer to a query with the values found; a name without any record of any type does not exist.
+fn answer_to(query: &Message, asked: &Query, (values, known): (Vec<String>, bool)) -> Message {
     let mut answer = Message::new(query.metadata.id, MessageType::Response, OpCode::Query);
     answer.metadata.recursion_desired = query.metadata.recursion_desired;
     answer.metadata.recursion_available = true;
@@ -58,7 +72,7 @@ fn answer_to(query: &Message, asked: &Query, values: &[String]) -> Message {
         .filter_map(|value| data_of(asked.query_type(), value))
         .map(|data| Record::from_rdata(asked.name().clone(), TTL, data))
         .collect();
-    if records.is_empty() {
+    if !known {
         answer.metadata.response_code = ResponseCode::NXDomain;
     }
     answer.add_answers(records);

@@ -33,7 +33,9 @@ pub struct Response {
 impl Request {
     /// The path without the query.
     pub fn path(&self) -> &str {
-        self.target.split_once('?').map_or(&self.target, |(path, _)| path)
+        self.target
+            .split_once('?')
+            .map_or(&self.target, |(path, _)| path)
     }
 
     /// Pairs of the query, decoded.
@@ -51,13 +53,26 @@ impl Response {
     /// A JSON body.
     pub fn json(status: u16, body: &Value) -> Self {
         let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json;charset=UTF-8"));
-        Self { status, reason: None, headers, body: Bytes::from(body.to_string()) }
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json;charset=UTF-8"),
+        );
+        Self {
+            status,
+            reason: None,
+            headers,
+            body: Bytes::from(body.to_string()),
+        }
     }
 
     /// No body.
     pub fn empty(status: u16) -> Self {
-        Self { status, reason: None, headers: HeaderMap::new(), body: Bytes::new() }
+        Self {
+            status,
+            reason: None,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// With a reason phrase: the first line of a text, without what a status line cannot hold.
@@ -71,12 +86,17 @@ impl Response {
 
 /// Pairs of `application/x-www-form-urlencoded` text, decoded.
 pub fn form(text: &str) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(text.as_bytes()).into_owned().collect()
+    url::form_urlencoded::parse(text.as_bytes())
+        .into_owned()
+        .collect()
 }
 
 /// Decodes percent signs in a path segment.
 pub fn decode(segment: &str) -> String {
     // A plus is itself in a path.
     let escaped = segment.replace('+', "%2B");
-    url::form_urlencoded::parse(escaped.as_bytes()).map(|(key, _)| key.into_owned()).next().unwrap_or_default()
+    url::form_urlencoded::parse(escaped.as_bytes())
+        .map(|(key, _)| key.into_owned())
+        .next()
+        .unwrap_or_default()
 }

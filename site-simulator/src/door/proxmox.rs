@@ -2,6 +2,7 @@
 
 mod cluster;
 mod guests;
+mod lists;
 mod params;
 mod tasks;
 
@@ -59,7 +60,13 @@ async fn respond(world: &Arc<World>, provider: &str, request: &Request) -> Respo
         Ok(found) => found,
         Err(response) => return *response,
     };
-    let render = |result| if extjs { render_extjs(result) } else { render(result) };
+    let render = |result| {
+        if extjs {
+            render_extjs(result)
+        } else {
+            render(result)
+        }
+    };
     let result = match prepare(world, provider, request, &path) {
         Ok(call) => call,
         Err(Early::Refused(refusal)) => return render(Err(refusal)),
@@ -82,18 +89,29 @@ fn formatted(request: &Request) -> Result<(bool, String), Box<Response>> {
         let text = format!("method '{method}' not available");
         return Err(Box::new(Response::empty(501).with_reason(&text)));
     }
-    if request.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
+    if request
+        .header("transfer-encoding")
+        .is_some_and(|value| value.eq_ignore_ascii_case("chunked"))
+    {
         return refuse(501, "chunked transfer encoding not supported");
     }
-    let announced = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
-    let size = announced.unwrap_or(0).max(u64::try_from(request.body.len()).unwrap_or(u64::MAX));
+    let announced = request
+        .header("content-length")
+        .and_then(|length| length.parse::<u64>().ok());
+    let size = announced
+        .unwrap_or(0)
+        .max(u64::try_from(request.body.len()).unwrap_or(u64::MAX));
     if size > MAX_BODY {
         return refuse(501, "for data too large");
     }
     if matches!(method, "GET" | "DELETE") && size > 0 {
         return refuse(501, &format!("Unexpected content for method '{method}'"));
     }
-    let Some((format, path)) = request.path().strip_prefix("/api2/").and_then(|rest| rest.split_once('/')) else {
+    let Some((format, path)) = request
+        .path()
+        .strip_prefix("/api2/")
+        .and_then(|rest| rest.split_once('/'))
+    else {
         return refuse(501, "no such uri");
     };
     match format {
@@ -110,7 +128,9 @@ fn prepare<'a>(
     path: &'a str,
 ) -> Result<Prepared<'a>, Early> {
     // A cookie is taken before a token, and tickets are not given out here.
-    let ticket = request.header("cookie").is_some_and(|cookie| cookie.contains("PVEAuthCookie="));
+    let ticket = request
+        .header("cookie")
+        .is_some_and(|cookie| cookie.contains("PVEAuthCookie="));
     let caller = if ticket {
         Err(Refusal::bare(401, "Authentication failed!"))
     } else {
@@ -122,7 +142,13 @@ fn prepare<'a>(
     let caller = caller.map_err(Early::Refused)?;
     let params = Params::read(request).map_err(|(status, text)| Early::Plain(status, text))?;
     let path = path.trim_end_matches('/').split('/').map(decode).collect();
-    Ok(Prepared { method: &request.method, path, caller, provider, params })
+    Ok(Prepared {
+        method: &request.method,
+        path,
+        caller,
+        provider,
+        params,
+    })
 }
 
 /// A call before its path is taken apart.
@@ -135,9 +161,21 @@ struct Prepared<'a> {
 }
 
 async fn perform(world: &Arc<World>, prepared: Prepared<'_>) -> Result<Reply, Refusal> {
-    let Prepared { method, path, caller, provider, params } = prepared;
+    let Prepared {
+        method,
+        path,
+        caller,
+        provider,
+        params,
+    } = prepared;
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    let mut call = Call { method, path, caller, provider, params };
+    let mut call = Call {
+        method,
+        path,
+        caller,
+        provider,
+        params,
+    };
     if let Some((node, vmid)) = guests::config_write(&call)? {
         return guests::write(world, &mut call, &node, vmid).await;
     }
@@ -148,7 +186,9 @@ fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply, Refusal> 
     match call.path.as_slice() {
         ["version"] if call.method == Method::GET => {
             call.params.verify(&[])?;
-            Ok(Reply::Data(json!({ "release": "9.2", "repoid": "14a22df3", "version": "9.2.11" })))
+            Ok(Reply::Data(
+                json!({ "release": "9.2", "repoid": "14a22df3", "version": "9.2.11" }),
+            ))
         }
         ["nodes", _, "qemu", ..] => guests::dispatch(site, call),
         ["nodes", _, "tasks", ..] | ["cluster", "tasks"] => tasks::dispatch(site, call),
@@ -159,14 +199,20 @@ fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply, Refusal> 
 /// The refusal of a path or method nobody serves.
 fn not_implemented(call: &Call<'_>) -> Refusal {
     let path = call.path.join("/");
-    Refusal::new(501, format!("Method '{} /{path}' not implemented", call.method))
+    Refusal::new(
+        501,
+        format!("Method '{} /{path}' not implemented", call.method),
+    )
 }
 
 fn error_fields(refusal: &Refusal) -> Map<String, Value> {
     let newline = if refusal.status == 501 { "" } else { "\n" };
     let mut fields = Map::new();
     fields.insert("data".to_owned(), Value::Null);
-    fields.insert("message".to_owned(), Value::from(format!("{}{newline}", refusal.message)));
+    fields.insert(
+        "message".to_owned(),
+        Value::from(format!("{}{newline}", refusal.message)),
+    );
     if !refusal.errors.is_empty() {
         fields.insert("errors".to_owned(), json!(refusal.errors));
     }
@@ -176,8 +222,12 @@ fn error_fields(refusal: &Refusal) -> Map<String, Value> {
 fn render(result: Result<Reply, Refusal>) -> Response {
     match result {
         Ok(Reply::Data(data)) => Response::json(200, &json!({ "data": data })),
-        Ok(Reply::Counted(data, total)) => Response::json(200, &json!({ "data": data, "total": total })),
-        Err(refusal) if refusal.bare => Response::empty(refusal.status).with_reason(&refusal.message),
+        Ok(Reply::Counted(data, total)) => {
+            Response::json(200, &json!({ "data": data, "total": total }))
+        }
+        Err(refusal) if refusal.bare => {
+            Response::empty(refusal.status).with_reason(&refusal.message)
+        }
         Err(refusal) => {
             let body = Value::Object(error_fields(&refusal));
             Response::json(refusal.status, &body).with_reason(&refusal.message)
@@ -203,7 +253,10 @@ fn render_extjs(result: Result<Reply, Refusal>) -> Response {
 
 fn plain(status: u16, text: &str) -> Response {
     let mut response = Response::empty(status).with_reason(text);
-    response.headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain"));
+    response.headers.insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("text/plain"),
+    );
     response.body = text.to_owned().into();
     response
 }

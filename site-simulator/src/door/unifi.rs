@@ -3,6 +3,7 @@
 
 mod integration;
 mod legacy;
+mod policies;
 mod v2;
 
 use std::sync::Arc;
@@ -48,7 +49,10 @@ impl Call<'_> {
     }
 
     fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as an object.
@@ -58,6 +62,7 @@ impl Call<'_> {
 }
 
 /// Answers a request to the gateway.
+#[allow(clippy::unused_async)] // called like the doors that wait
 pub async fn answer(world: &Arc<World>, request: Request) -> Response {
     let Some(path) = request.path().strip_prefix(NETWORK) else {
         return outside(&request);
@@ -84,7 +89,10 @@ fn dispatch(site: &mut Site<'_>, call: &Call<'_>) -> Response {
         ["integration", "v1", rest @ ..] => integration::dispatch(site, call, rest),
         ["api", rest @ ..] => legacy::dispatch(site, call, rest),
         ["v2", "api", "site", name, rest @ ..] => v2::dispatch(site, call, name, rest),
-        _ => Response::json(404, &json!({ "error": { "code": 404, "message": "Not Found" } })),
+        _ => Response::json(
+            404,
+            &json!({ "error": { "code": 404, "message": "Not Found" } }),
+        ),
     }
 }
 
@@ -92,7 +100,10 @@ fn dispatch(site: &mut Site<'_>, call: &Call<'_>) -> Response {
 fn outside(request: &Request) -> Response {
     if request.path() == "/" {
         let mut page = Response::empty(200);
-        page.headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/html"));
+        page.headers.insert(
+            http::header::CONTENT_TYPE,
+            http::HeaderValue::from_static("text/html"),
+        );
         page.body = "<!doctype html><title>UniFi OS</title>".into();
         return page;
     }
@@ -101,5 +112,8 @@ fn outside(request: &Request) -> Response {
 
 /// What the proxy says, whatever is asked for.
 fn unauthorized() -> Response {
-    Response::json(401, &json!({ "error": { "code": 401, "message": "Unauthorized" } }))
+    Response::json(
+        401,
+        &json!({ "error": { "code": 401, "message": "Unauthorized" } }),
+    )
 }

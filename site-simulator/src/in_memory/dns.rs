@@ -25,7 +25,9 @@ impl Resolver {
 impl Dns for Resolver {
     async fn lookup(&self, name: &str, record: &RecordType) -> PortResult<Vec<String>> {
         let kind = type_name(record);
-        Ok(self.world.act(|state, now| state.gateway.lookup(now, &state.faults, name, kind)))
+        Ok(self
+            .world
+            .act(|state, now| state.gateway.lookup(now, &state.faults, name, kind)))
     }
 }
 

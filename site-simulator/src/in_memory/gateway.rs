@@ -25,21 +25,36 @@ pub struct Unifi {
 impl Unifi {
     /// With a key of role `admin`.
     pub fn new(world: Arc<World>) -> Self {
-        Self { world, role: "admin".to_owned() }
+        Self {
+            world,
+            role: "admin".to_owned(),
+        }
     }
 
     /// With a key of role `readonly`: all reads pass, no write does.
     pub fn reader(world: Arc<World>) -> Self {
-        Self { world, role: "readonly".to_owned() }
+        Self {
+            world,
+            role: "readonly".to_owned(),
+        }
     }
 
     fn may_write(&self) -> PortResult<()> {
-        if self.role == "admin" { Ok(()) } else { Err(error(Failure::Denied, "api.err.NoPermission".to_owned())) }
+        if self.role == "admin" {
+            Ok(())
+        } else {
+            Err(error(Failure::Denied, "api.err.NoPermission".to_owned()))
+        }
     }
 }
 
 fn error(failure: Failure, message: String) -> PortError {
-    PortError { system: System::Unifi, failure, message, hint: None }
+    PortError {
+        system: System::Unifi,
+        failure,
+        message,
+        hint: None,
+    }
 }
 
 impl From<LegacyRefusal> for PortError {
@@ -60,9 +75,16 @@ impl From<DnsRefusal> for PortError {
     fn from(refusal: DnsRefusal) -> Self {
         let (failure, message) = match refusal {
             DnsRefusal::Exists => (Failure::Conflict, "the record exists already".to_owned()),
-            DnsRefusal::CnameOverlap => (Failure::Conflict, "an alias beside another record".to_owned()),
-            DnsRefusal::DeviceOverlap(mac) => (Failure::Conflict, format!("client {mac} has that name")),
-            DnsRefusal::Invalid { field, message } => (Failure::Invalid, format!("{field}: {message}")),
+            DnsRefusal::CnameOverlap => (
+                Failure::Conflict,
+                "an alias beside another record".to_owned(),
+            ),
+            DnsRefusal::DeviceOverlap(mac) => {
+                (Failure::Conflict, format!("client {mac} has that name"))
+            }
+            DnsRefusal::Invalid { field, message } => {
+                (Failure::Invalid, format!("{field}: {message}"))
+            }
             DnsRefusal::NotFound => (Failure::NotFound, "no such record".to_owned()),
         };
         error(failure, message)
@@ -98,7 +120,10 @@ fn record_view(record: &Record) -> ClientRecord {
         use_fixed_ip: record.use_fixedip,
         fixed_ip: record.fixed_ip.as_deref().and_then(|ip| ip.parse().ok()),
         network_id: record.network_id.clone(),
-        local_dns: record.local_dns.clone().filter(|_| record.local_dns_enabled),
+        local_dns: record
+            .local_dns
+            .clone()
+            .filter(|_| record.local_dns_enabled),
         last_seen: record.last_seen,
         last_ip: record.last_ip,
     }
@@ -145,9 +170,17 @@ fn patch_fields(patch: &ClientPatch) -> Map<String, Value> {
     let mut fields = Map::new();
     if let Some(address) = patch.fixed_ip {
         put(&mut fields, "use_fixedip", address.is_some());
-        put(&mut fields, "fixed_ip", address.map(|ip| ip.to_string()).unwrap_or_default());
+        put(
+            &mut fields,
+            "fixed_ip",
+            address.map(|ip| ip.to_string()).unwrap_or_default(),
+        );
     }
-    for (key, value) in [("network_id", &patch.network_id), ("name", &patch.name), ("note", &patch.note)] {
+    for (key, value) in [
+        ("network_id", &patch.network_id),
+        ("name", &patch.name),
+        ("note", &patch.note),
+    ] {
         if let Some(value) = value {
             put(&mut fields, key, value.clone());
         }
@@ -167,32 +200,45 @@ impl Gateway for Unifi {
     }
 
     async fn networks(&self) -> PortResult<Vec<Network>> {
-        Ok(self.world.act(|state, _| state.gateway.lans().iter().map(network_view).collect()))
+        Ok(self
+            .world
+            .act(|state, _| state.gateway.lans().iter().map(network_view).collect()))
     }
 
     async fn upstream(&self) -> PortResult<Upstream> {
         let servers = self.world.act(|state, _| state.gateway.upstream().to_vec());
-        Ok(Upstream { automatic: servers.is_empty(), servers, encrypted: Some("off".to_owned()) })
+        Ok(Upstream {
+            automatic: servers.is_empty(),
+            servers,
+            encrypted: Some("off".to_owned()),
+        })
     }
 
     async fn client_records(&self) -> PortResult<Vec<ClientRecord>> {
-        Ok(self.world.act(|state, _| state.gateway.records().map(record_view).collect()))
+        Ok(self
+            .world
+            .act(|state, _| state.gateway.records().map(record_view).collect()))
     }
 
     async fn client_record(&self, mac: Mac) -> PortResult<Option<ClientRecord>> {
-        Ok(self.world.act(|state, _| state.gateway.record(mac).map(record_view)))
+        Ok(self
+            .world
+            .act(|state, _| state.gateway.record(mac).map(record_view)))
     }
 
     async fn active_clients(&self) -> PortResult<Vec<ActiveClient>> {
         Ok(self.world.act(|state, _| {
             let gateway = &state.gateway;
-            let clients = gateway.present().into_iter().map(|(record, ip)| ActiveClient {
-                mac: record.mac,
-                ip,
-                name: record.display_name().map(str::to_owned),
-                network_id: record.last_network.clone(),
-                device: false,
-            });
+            let clients = gateway
+                .present()
+                .into_iter()
+                .map(|(record, ip)| ActiveClient {
+                    mac: record.mac,
+                    ip,
+                    name: record.display_name().map(str::to_owned),
+                    network_id: record.last_network.clone(),
+                    device: false,
+                });
             let devices = gateway.devices().iter().map(|device| ActiveClient {
                 mac: device.mac,
                 ip: Some(device.ip),
@@ -218,7 +264,10 @@ impl Gateway for Unifi {
 
     async fn past_clients(&self) -> PortResult<Vec<PastClient>> {
         Ok(self.world.act(|state, _| {
-            let seen = state.gateway.records().filter(|record| record.last_seen.is_some());
+            let seen = state
+                .gateway
+                .records()
+                .filter(|record| record.last_seen.is_some());
             let past = seen.map(|record| PastClient {
                 mac: record.mac,
                 last_ip: record.last_ip,
@@ -233,7 +282,9 @@ impl Gateway for Unifi {
         self.may_write()?;
         self.world.act(|state, now| {
             let State { gateway, log, .. } = state;
-            gateway.create_record(now, log, client.mac, &create_fields(client)).map(drop)
+            gateway
+                .create_record(now, log, client.mac, &create_fields(client))
+                .map(drop)
         })?;
         Ok(())
     }
@@ -252,12 +303,17 @@ impl Gateway for Unifi {
                 }
                 None => return Err(error(Failure::NotFound, "api.err.IdInvalid".to_owned())),
             };
-            gateway.update_record(now, log, &id, &patch_fields(patch)).map(drop).map_err(PortError::from)
+            gateway
+                .update_record(now, log, &id, &patch_fields(patch))
+                .map(drop)
+                .map_err(PortError::from)
         })
     }
 
     async fn dns_records(&self) -> PortResult<Vec<DnsRecord>> {
-        Ok(self.world.act(|state, _| state.gateway.entries().iter().map(entry_view).collect()))
+        Ok(self
+            .world
+            .act(|state, _| state.gateway.entries().iter().map(entry_view).collect()))
     }
 
     async fn create_dns_record(&self, record: &NewDnsRecord) -> PortResult<()> {
@@ -271,7 +327,9 @@ impl Gateway for Unifi {
             ..NewEntry::default()
         };
         self.world.act(|state, now| {
-            let State { gateway, rng, log, .. } = state;
+            let State {
+                gateway, rng, log, ..
+            } = state;
             gateway.create_entry(now, rng, log, entry).map(drop)
         })?;
         Ok(())

@@ -1,5 +1,6 @@
 //! The hypervisor port.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,37 +28,66 @@ pub struct Proxmox {
 impl Proxmox {
     /// With the minimal role of a tool that attaches devices and makes mappings.
     pub fn new(world: Arc<World>, provider: &str) -> Self {
-        Self::with(world, provider, Caller::with("toolkit@pve", "boot", everywhere(OPERATOR)))
+        Self::with(
+            world,
+            provider,
+            Caller::with("toolkit@pve", "boot", everywhere(OPERATOR)),
+        )
     }
 
     /// With a token that sees everything and changes nothing.
     pub fn reader(world: Arc<World>, provider: &str) -> Self {
-        Self::with(world, provider, Caller::with("reader@pve", "ro", everywhere(READER)))
+        Self::with(
+            world,
+            provider,
+            Caller::with("reader@pve", "ro", everywhere(READER)),
+        )
     }
 
     /// As anybody.
     pub fn with(world: Arc<World>, provider: &str, caller: Caller) -> Self {
-        Self { world, provider: provider.to_owned(), caller }
+        Self {
+            world,
+            provider: provider.to_owned(),
+            caller,
+        }
     }
 
     /// Runs `f` on the cluster at the present time.
-    fn on<T>(&self, f: impl FnOnce(&mut Cluster, &Caller, Duration) -> Result<T, Refusal>) -> PortResult<T> {
-        let result = self.world.act(|state, now| match state.proxmox.get_mut(&self.provider) {
-            Some(cluster) => f(cluster, &self.caller, now),
-            None => Err(no_cluster()),
-        });
+    fn on<T>(
+        &self,
+        f: impl FnOnce(&mut Cluster, &Caller, Duration) -> Result<T, Refusal>,
+    ) -> PortResult<T> {
+        let result = self
+            .world
+            .act(|state, now| match state.proxmox.get_mut(&self.provider) {
+                Some(cluster) => f(cluster, &self.caller, now),
+                None => Err(no_cluster()),
+            });
         result.map_err(|refusal| self.error(&refusal))
     }
 
     /// As [`on`](Self::on), for calls that draw how long they take.
-    fn on_state<T>(&self, f: impl FnOnce(&mut State, &Caller, Duration) -> Result<T, Refusal>) -> PortResult<T> {
-        self.world.act(|state, now| f(state, &self.caller, now)).map_err(|refusal| self.error(&refusal))
+    fn on_state<T>(
+        &self,
+        f: impl FnOnce(&mut State, &Caller, Duration) -> Result<T, Refusal>,
+    ) -> PortResult<T> {
+        self.world
+            .act(|state, now| f(state, &self.caller, now))
+            .map_err(|refusal| self.error(&refusal))
     }
 
     async fn write(&self, node: &str, vmid: u32, write: Write) -> PortResult<()> {
-        write_config(&self.world, &self.provider, &self.caller, node, vmid, &write)
-            .await
-            .map_err(|refusal| self.error(&refusal))
+        write_config(
+            &self.world,
+            &self.provider,
+            &self.caller,
+            node,
+            vmid,
+            &write,
+        )
+        .await
+        .map_err(|refusal| self.error(&refusal))
     }
 
     fn upid(&self, text: &str) -> PortResult<Upid> {
@@ -82,7 +112,7 @@ impl Proxmox {
     fn error(&self, refusal: &Refusal) -> PortError {
         let mut message = refusal.message.trim().to_owned();
         for (field, text) in &refusal.errors {
-            message.push_str(&format!(" {field}: {}", text.trim().replace('\n', " ")));
+            let _ = write!(message, " {field}: {}", text.trim().replace('\n', " "));
         }
         PortError {
             system: System::Proxmox(self.provider.clone()),
@@ -102,10 +132,18 @@ fn failure_of(refusal: &Refusal) -> Failure {
     match refusal.status {
         401 => Failure::Unauthorized,
         403 => Failure::Denied,
-        400 if refusal.errors.values().any(|text| text.contains("no such task")) => Failure::NotFound,
+        400 if refusal
+            .errors
+            .values()
+            .any(|text| text.contains("no such task")) =>
+        {
+            Failure::NotFound
+        }
         400 => Failure::Invalid,
         500 if has("only root can ") => Failure::Denied,
-        500 if has("checksum mismatch") || has("detected modified configuration") => Failure::Conflict,
+        500 if has("checksum mismatch") || has("detected modified configuration") => {
+            Failure::Conflict
+        }
         500 if has("VM is locked") || has("can't lock file") => Failure::Locked,
         500 if has("does not exist") || has("' not found") => Failure::NotFound,
         500 if has(" already exists") || has(" already defined") => Failure::Conflict,
@@ -128,7 +166,13 @@ pub(crate) async fn write_config(
     let mut since: Option<Duration> = None;
     loop {
         let (now, attempt) = world.act(|state, now| {
-            let State { proxmox, faults, rng, log, .. } = state;
+            let State {
+                proxmox,
+                faults,
+                rng,
+                log,
+                ..
+            } = state;
             let Some(cluster) = proxmox.get_mut(provider) else {
                 return (now, Attempt::Done(Err(no_cluster())));
             };
@@ -136,7 +180,10 @@ pub(crate) async fn write_config(
                 return (now, Attempt::Wait(until));
             }
             let since = *since.get_or_insert(now);
-            (now, cluster.write_config(now, since, rng, log, caller, (node, vmid), write))
+            (
+                now,
+                cluster.write_config(now, since, rng, log, caller, (node, vmid), write),
+            )
         });
         match attempt {
             Attempt::Done(result) => return result,
@@ -166,7 +213,10 @@ fn power_word(running: bool) -> &'static str {
 impl Hypervisor for Proxmox {
     async fn nodes(&self) -> PortResult<Vec<Node>> {
         self.on(|cluster, _, _| {
-            let node = |name| Node { name, status: "online".to_owned() };
+            let node = |name| Node {
+                name,
+                status: "online".to_owned(),
+            };
             Ok(cluster.nodes().into_iter().map(node).collect())
         })
     }
@@ -194,25 +244,53 @@ impl Hypervisor for Proxmox {
         self.on(|cluster, caller, _| cluster.config(caller, node, vmid, true).map(vm_config))
     }
 
-    async fn set_config(&self, node: &str, vmid: u32, key: &str, value: &str, digest: &str) -> PortResult<()> {
+    async fn set_config(
+        &self,
+        node: &str,
+        vmid: u32,
+        key: &str,
+        value: &str,
+        digest: &str,
+    ) -> PortResult<()> {
         let set = vec![(key.to_owned(), value.to_owned())];
-        let write = Write { set, digest: Some(digest.to_owned()), ..Write::default() };
+        let write = Write {
+            set,
+            digest: Some(digest.to_owned()),
+            ..Write::default()
+        };
         self.write(node, vmid, write).await
     }
 
-    async fn delete_config(&self, node: &str, vmid: u32, key: &str, digest: &str) -> PortResult<()> {
+    async fn delete_config(
+        &self,
+        node: &str,
+        vmid: u32,
+        key: &str,
+        digest: &str,
+    ) -> PortResult<()> {
         let delete = vec![key.to_owned()];
-        let write = Write { delete, digest: Some(digest.to_owned()), ..Write::default() };
+        let write = Write {
+            delete,
+            digest: Some(digest.to_owned()),
+            ..Write::default()
+        };
         self.write(node, vmid, write).await
     }
 
     async fn revert_config(&self, node: &str, vmid: u32, key: &str) -> PortResult<()> {
-        let write = Write { revert: vec![key.to_owned()], ..Write::default() };
+        let write = Write {
+            revert: vec![key.to_owned()],
+            ..Write::default()
+        };
         self.write(node, vmid, write).await
     }
 
     async fn pending(&self, node: &str, vmid: u32) -> PortResult<Vec<Pending>> {
-        self.on(|cluster, caller, _| cluster.pending(caller, node, vmid))
+        self.on(|cluster, caller, _| {
+            let mut rows = cluster.pending(caller, node, vmid)?;
+            rows.retain(|row| row.key != "digest");
+            Ok(rows)
+        })
     }
 
     async fn vm_status(&self, node: &str, vmid: u32) -> PortResult<VmStatus> {
@@ -232,7 +310,9 @@ impl Hypervisor for Proxmox {
     }
 
     async fn shutdown(&self, node: &str, vmid: u32, timeout: Duration) -> PortResult<Upid> {
-        let upid = self.on(|cluster, caller, now| cluster.shutdown_for(now, caller, (node, vmid), timeout, false))?;
+        let upid = self.on(|cluster, caller, now| {
+            cluster.shutdown_for(now, caller, (node, vmid), timeout, false)
+        })?;
         self.upid(&upid)
     }
 
@@ -245,16 +325,30 @@ impl Hypervisor for Proxmox {
         let id = vmid.to_string();
         let tasks: Vec<Task> = self.on(|cluster, caller, _| {
             let of_vm = |task: &&Task| task.id == id && task.node == node;
-            Ok(cluster.tasks(caller).into_iter().filter(of_vm).take(50).cloned().collect())
+            Ok(cluster
+                .tasks(caller)
+                .into_iter()
+                .filter(of_vm)
+                .take(50)
+                .cloned()
+                .collect())
         })?;
         tasks.iter().map(|task| self.task_view(task)).collect()
     }
 
     async fn pci_devices(&self, node: &str) -> PortResult<Vec<PciDevice>> {
         self.on(|cluster, caller, _| {
-            let hidden = |device: &PciDevice| ["05", "06", "0b"].iter().any(|class| device.class.starts_with(class));
+            let hidden = |device: &PciDevice| {
+                ["05", "06", "0b"]
+                    .iter()
+                    .any(|class| device.class.starts_with(class))
+            };
             let devices = cluster.pci_devices(caller, node)?;
-            Ok(devices.iter().filter(|device| !hidden(device)).cloned().collect())
+            Ok(devices
+                .iter()
+                .filter(|device| !hidden(device))
+                .cloned()
+                .collect())
         })
     }
 
@@ -263,13 +357,19 @@ impl Hypervisor for Proxmox {
             let digest = cluster.mapping_digest();
             let view = |(id, mapping): (&str, &Mapping)| PciMapping {
                 id: id.to_owned(),
-                map: mapping.map.iter().map(|entry| MapEntry::parse(entry)).collect(),
+                map: mapping
+                    .map
+                    .iter()
+                    .map(|entry| MapEntry::parse(entry))
+                    .collect(),
                 description: mapping.description.clone(),
                 digest: Some(digest.clone()),
                 mdev: mapping.mdev,
                 checks: check_node.map_or_else(Vec::new, |node| {
                     let checks = cluster.mapping_checks(id, mapping, node).into_iter();
-                    checks.map(|check| (check.severity.to_owned(), check.message.trim().to_owned())).collect()
+                    checks
+                        .map(|check| (check.severity.to_owned(), check.message.trim().to_owned()))
+                        .collect()
                 }),
             };
             Ok(cluster.mappings(caller).into_iter().map(view).collect())
@@ -289,6 +389,10 @@ impl Hypervisor for Proxmox {
 
     async fn permissions(&self, path: &str) -> PortResult<Permissions> {
         let held: Vec<String> = self.caller.privileges(path).into_iter().collect();
-        Ok(if held.is_empty() { Permissions::new() } else { Permissions::from([(path.to_owned(), held)]) })
+        Ok(if held.is_empty() {
+            Permissions::new()
+        } else {
+            Permissions::from([(path.to_owned(), held)])
+        })
     }
 }

@@ -63,13 +63,18 @@ impl Pairs {
     pub(crate) fn translate(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, (theirs, ours)| {
             let encoded: String = url::form_urlencoded::byte_serialize(theirs.as_bytes()).collect();
-            let ours_encoded: String = url::form_urlencoded::byte_serialize(ours.as_bytes()).collect();
-            text.replace(theirs.as_str(), ours).replace(&encoded, &ours_encoded)
+            let ours_encoded: String =
+                url::form_urlencoded::byte_serialize(ours.as_bytes()).collect();
+            text.replace(theirs.as_str(), ours)
+                .replace(&encoded, &ours_encoded)
         })
     }
 
     pub(crate) fn learn(&mut self, theirs: &str, ours: &str) -> bool {
-        let known = self.0.entry(theirs.to_owned()).or_insert_with(|| ours.to_owned());
+        let known = self
+            .0
+            .entry(theirs.to_owned())
+            .or_insert_with(|| ours.to_owned());
         known == ours
     }
 }
@@ -87,13 +92,25 @@ pub(crate) struct Rules {
 }
 
 /// Compares answers by meaning; the differences found.
-pub(crate) fn differences(theirs: &Value, ours: &Value, rules: &Rules, pairs: &mut Pairs) -> Vec<String> {
+pub(crate) fn differences(
+    theirs: &Value,
+    ours: &Value,
+    rules: &Rules,
+    pairs: &mut Pairs,
+) -> Vec<String> {
     let mut found = Vec::new();
     compare("", theirs, ours, rules, pairs, &mut found);
     found
 }
 
-fn compare(at: &str, theirs: &Value, ours: &Value, rules: &Rules, pairs: &mut Pairs, found: &mut Vec<String>) {
+fn compare(
+    at: &str,
+    theirs: &Value,
+    ours: &Value,
+    rules: &Rules,
+    pairs: &mut Pairs,
+    found: &mut Vec<String>,
+) {
     match (theirs, ours) {
         (Value::Object(theirs), Value::Object(ours)) => {
             // The memory of the host that was recorded is no whole number of mebibytes.
@@ -107,22 +124,33 @@ fn compare(at: &str, theirs: &Value, ours: &Value, rules: &Rules, pairs: &mut Pa
                     None => found.push(format!("{at}.{key}: missing, was {value}")),
                 }
             }
-            for (key, value) in ours.iter().filter(|(key, _)| !rules.more_keys && !theirs.contains_key(*key)) {
+            for (key, value) in ours
+                .iter()
+                .filter(|(key, _)| !rules.more_keys && !theirs.contains_key(*key))
+            {
                 found.push(format!("{at}.{key}: not recorded, is {value}"));
             }
         }
         (Value::Array(theirs), Value::Array(ours)) => {
             if theirs.len() != ours.len() {
-                found.push(format!("{at}: {} items, recorded {}", ours.len(), theirs.len()));
+                found.push(format!(
+                    "{at}: {} items, recorded {}",
+                    ours.len(),
+                    theirs.len()
+                ));
             }
             let (theirs, ours) = (in_order(theirs), in_order(ours));
             for (index, (theirs, ours)) in theirs.iter().zip(&ours).enumerate() {
                 compare(&format!("{at}[{index}]"), theirs, ours, rules, pairs, found);
             }
         }
-        (Value::String(theirs), Value::String(ours)) if (rules.chosen)(theirs) && (rules.chosen)(ours) => {
+        (Value::String(theirs), Value::String(ours))
+            if (rules.chosen)(theirs) && (rules.chosen)(ours) =>
+        {
             if !pairs.learn(theirs, ours) {
-                found.push(format!("{at}: {ours}, recorded {theirs}, which stood for another value before"));
+                found.push(format!(
+                    "{at}: {ours}, recorded {theirs}, which stood for another value before"
+                ));
             }
         }
         (Value::String(theirs), Value::String(ours)) if generated_mac(theirs).is_some() => {
@@ -144,8 +172,11 @@ fn compare(at: &str, theirs: &Value, ours: &Value, rules: &Rules, pairs: &mut Pa
 fn in_order(items: &[Value]) -> Vec<Value> {
     let mut items = items.to_vec();
     let name = |item: &Value| {
-        let key = ["key", "id", "vmid", "sid"].iter().find_map(|key| item.get(key));
-        key.filter(|_| item.get("starttime").is_none()).map(ToString::to_string)
+        let key = ["key", "id", "vmid", "sid"]
+            .iter()
+            .find_map(|key| item.get(key));
+        key.filter(|_| item.get("starttime").is_none())
+            .map(ToString::to_string)
     };
     if items.iter().all(|item| name(item).is_some()) {
         items.sort_by_key(|item| name(item));

@@ -1,29 +1,50 @@
 //! Everything that is not a guest or a task: nodes, hardware, mappings, permissions.
 
-use std::collections::BTreeMap;
-
 use proxmox_client::PciDevice;
 use serde_json::{Map, Value, json};
 
 use super::params::{Kind, Params};
-use super::{Call, Reply, Site, not_implemented};
+use super::{Call, Reply, Site, lists, not_implemented};
 use crate::blueprint::NodeBlueprint;
-use crate::world::proxmox::{Caller, Cluster, Mapping, Refusal, Row};
+use crate::world::proxmox::{Caller, Cluster, Refusal, Row};
 
 /// Paths whose privileges are listed when none is asked for.
-const LISTED: &[&str] = &["/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms"];
+const LISTED: &[&str] = &[
+    "/",
+    "/access",
+    "/access/groups",
+    "/nodes",
+    "/pool",
+    "/sdn",
+    "/storage",
+    "/vms",
+];
 
 pub(super) fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let now = site.now;
     let refused = || Refusal::bare(595, "Connection refused");
-    let cluster = site.state.proxmox.get_mut(call.provider).ok_or_else(refused)?;
-    let Call { method, path, caller, params, .. } = &*call;
+    let cluster = site
+        .state
+        .proxmox
+        .get_mut(call.provider)
+        .ok_or_else(refused)?;
+    let Call {
+        method,
+        path,
+        caller,
+        params,
+        ..
+    } = &*call;
     let (method, path) = (method.as_str(), path.as_slice());
     let uptime = now.as_secs();
     let data = match (method, path) {
         ("GET", ["nodes"]) => {
             params.verify(&[])?;
-            cluster.hosts().iter().map(|node| node_row(node, uptime)).collect()
+            cluster
+                .hosts()
+                .iter()
+                .map(|node| node_row(node, uptime))
+                .collect()
         }
         ("GET", ["nodes", node, "status"]) => node_status(host(cluster, caller, node)?, uptime),
         ("GET", ["nodes", node, "storage"]) => storages(host(cluster, caller, node)?),
@@ -36,8 +57,8 @@ pub(super) fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply
         ("GET", ["cluster", "status"]) => cluster_status(cluster),
         ("GET", ["cluster", "nextid"]) => next_id(cluster, params)?,
         ("GET", ["cluster", "options"]) => options(cluster),
-        (_, ["cluster", "ha", ..]) => return high_availability(cluster, call),
-        (_, ["cluster", "mapping", "pci", ..]) => return mappings(cluster, call),
+        (_, ["cluster", "ha", ..]) => return lists::high_availability(cluster, call),
+        (_, ["cluster", "mapping", "pci", ..]) => return lists::mappings(cluster, call),
         ("GET", ["access", "permissions"]) => {
             params.verify(&[("path", Kind::Text), ("userid", Kind::Text)])?;
             permissions(caller, params.get("path").as_deref())
@@ -47,13 +68,22 @@ pub(super) fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply
     Ok(Reply::Data(data))
 }
 
-fn host<'a>(cluster: &'a Cluster, caller: &Caller, node: &str) -> Result<&'a NodeBlueprint, Refusal> {
+pub(super) fn host<'a>(
+    cluster: &'a Cluster,
+    caller: &Caller,
+    node: &str,
+) -> Result<&'a NodeBlueprint, Refusal> {
     caller.require(&format!("/nodes/{node}"), &["Sys.Audit"])?;
     let missing = || {
-        let cause = format!("failed to get address info for: {node}: Temporary failure in name resolution");
+        let cause =
+            format!("failed to get address info for: {node}: Temporary failure in name resolution");
         Refusal::new(500, format!("hostname lookup '{node}' failed - {cause}"))
     };
-    cluster.hosts().iter().find(|host| host.name == node).ok_or_else(missing)
+    cluster
+        .hosts()
+        .iter()
+        .find(|host| host.name == node)
+        .ok_or_else(missing)
 }
 
 fn node_row(node: &NodeBlueprint, uptime: u64) -> Value {
@@ -77,7 +107,11 @@ fn node_row(node: &NodeBlueprint, uptime: u64) -> Value {
 /// Made up from the name: nothing here shows a certificate under it.
 fn fingerprint(name: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
-    let pairs: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+    let pairs: Vec<String> = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
     pairs.join(":")
 }
 
@@ -111,13 +145,24 @@ fn storages(node: &NodeBlueprint) -> Value {
     node.storages.iter().map(row).collect()
 }
 
-fn hardware(cluster: &Cluster, caller: &Caller, params: &Params, node: &str) -> Result<Value, Refusal> {
+fn hardware(
+    cluster: &Cluster,
+    caller: &Caller,
+    params: &Params,
+    node: &str,
+) -> Result<Value, Refusal> {
     params.verify(&[("verbose", Kind::Flag), ("pci-class-blacklist", Kind::Text)])?;
-    let hidden = params.get("pci-class-blacklist").unwrap_or_else(|| "05;06;0b".to_owned());
-    let hidden: Vec<&str> = hidden.split([',', ';', ' ']).filter(|class| !class.is_empty()).collect();
+    let hidden = params
+        .get("pci-class-blacklist")
+        .unwrap_or_else(|| "05;06;0b".to_owned());
+    let hidden: Vec<&str> = hidden
+        .split([',', ';', ' '])
+        .filter(|class| !class.is_empty())
+        .collect();
     let verbose = params.get("verbose").is_none_or(|value| value == "1");
     let devices = cluster.pci_devices(caller, node)?.iter();
-    let shown = devices.filter(|device| !hidden.iter().any(|class| device.class.starts_with(class)));
+    let shown =
+        devices.filter(|device| !hidden.iter().any(|class| device.class.starts_with(class)));
     Ok(shown.map(|device| device_row(device, verbose)).collect())
 }
 
@@ -134,11 +179,18 @@ fn device_row(device: &PciDevice, verbose: bool) -> Value {
         fields["mdev"] = json!(1);
     }
     if verbose {
-        if let Some((vendor, id)) = device.subsystem_id.as_deref().and_then(|id| id.split_once(':')) {
+        if let Some((vendor, id)) = device
+            .subsystem_id
+            .as_deref()
+            .and_then(|id| id.split_once(':'))
+        {
             fields["subsystem_vendor"] = json!(format!("0x{vendor}"));
             fields["subsystem_device"] = json!(format!("0x{id}"));
         }
-        for (key, name) in [("vendor_name", &device.vendor_name), ("device_name", &device.device_name)] {
+        for (key, name) in [
+            ("vendor_name", &device.vendor_name),
+            ("device_name", &device.device_name),
+        ] {
             if let Some(name) = name {
                 fields[key] = json!(name);
             }
@@ -147,7 +199,12 @@ fn device_row(device: &PciDevice, verbose: bool) -> Value {
     fields
 }
 
-fn resources(cluster: &mut Cluster, caller: &Caller, kind: Option<&str>, now: std::time::Duration) -> Value {
+fn resources(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    kind: Option<&str>,
+    now: std::time::Duration,
+) -> Value {
     let mut rows = Vec::new();
     if kind.is_none_or(|kind| kind == "vm") {
         let guests = cluster.rows(now, caller);
@@ -164,7 +221,11 @@ fn resources(cluster: &mut Cluster, caller: &Caller, kind: Option<&str>, now: st
         }
     }
     if kind.is_none_or(|kind| kind == "storage") {
-        for (node, storage) in cluster.hosts().iter().flat_map(|node| node.storages.iter().map(move |s| (node, s))) {
+        for (node, storage) in cluster
+            .hosts()
+            .iter()
+            .flat_map(|node| node.storages.iter().map(move |s| (node, s)))
+        {
             rows.push(json!({
                 "id": format!("storage/{}/{storage}", node.name),
                 "type": "storage",
@@ -190,9 +251,20 @@ fn guest_row(row: &Row<'_>, uptime: u64) -> Value {
     put("type", json!("qemu"));
     put("vmid", json!(vm.vmid));
     put("node", json!(vm.node));
-    put("status", json!(row.running.map_or("unknown", |running| if running { "running" } else { "stopped" })));
+    put(
+        "status",
+        json!(row.running.map_or("unknown", |running| if running {
+            "running"
+        } else {
+            "stopped"
+        })),
+    );
     put("template", json!(0));
-    for (key, value) in [("name", row.name), ("lock", vm.lock.as_deref()), ("hastate", vm.ha_state.as_deref())] {
+    for (key, value) in [
+        ("name", row.name),
+        ("lock", vm.lock.as_deref()),
+        ("hastate", vm.ha_state.as_deref()),
+    ] {
         if let Some(value) = value {
             put(key, json!(value));
         }
@@ -206,7 +278,16 @@ fn guest_row(row: &Row<'_>, uptime: u64) -> Value {
         put("maxmem", json!(vm.memory()));
         put("maxdisk", json!(vm.disk()));
         put("uptime", json!(uptime));
-        for key in ["cpu", "mem", "memhost", "disk", "netin", "netout", "diskread", "diskwrite"] {
+        for key in [
+            "cpu",
+            "mem",
+            "memhost",
+            "disk",
+            "netin",
+            "netout",
+            "diskread",
+            "diskwrite",
+        ] {
             put(key, json!(0));
         }
     }
@@ -241,126 +322,24 @@ fn cluster_status(cluster: &Cluster) -> Value {
 fn next_id(cluster: &Cluster, params: &Params) -> Result<Value, Refusal> {
     params.verify(&[("vmid", Kind::Int)])?;
     match params.number("vmid").and_then(|id| u32::try_from(id).ok()) {
-        Some(id) if cluster.vm(id).is_some() => Err(Refusal::parameter("vmid", format!("VM {id} already exists"))),
+        Some(id) if cluster.vm(id).is_some() => Err(Refusal::parameter(
+            "vmid",
+            format!("VM {id} already exists"),
+        )),
         Some(id) => Ok(json!(id.to_string())),
         None => Ok(json!(cluster.next_id().to_string())),
     }
 }
 
 fn options(cluster: &Cluster) -> Value {
-    let mut tags: Vec<&str> = cluster.vms().values().flat_map(crate::world::proxmox::Vm::tags).collect();
+    let mut tags: Vec<&str> = cluster
+        .vms()
+        .values()
+        .flat_map(crate::world::proxmox::Vm::tags)
+        .collect();
     tags.sort_unstable();
     tags.dedup();
     json!({ "allowed-tags": tags, "mac_prefix": "BC:24:11", "description": "" })
-}
-
-fn high_availability(cluster: &mut Cluster, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let Call { method, path, caller, params, .. } = call;
-    let vmid = |sid: &str| sid.strip_prefix("vm:").and_then(|id| id.parse().ok()).unwrap_or(0);
-    let data = match (method.as_str(), path.as_slice()) {
-        ("GET", ["cluster", "ha", "resources"]) => {
-            let (rows, digest) = cluster.ha_resources(caller)?;
-            let row = |(vmid, state): (u32, String)| {
-                json!({ "type": "vm", "sid": format!("vm:{vmid}"), "state": state, "digest": digest })
-            };
-            rows.into_iter().map(row).collect()
-        }
-        ("GET", ["cluster", "ha", "status", "current"]) => {
-            let node = cluster.nodes().into_iter().next().unwrap_or_default();
-            json!([
-                { "id": "quorum", "type": "quorum", "status": "OK", "node": node, "quorate": 1 },
-                {
-                    "id": "fencing", "type": "fencing", "node": node, "armed-state": "standby",
-                    "status": "standby (CRM watchdog standby)",
-                },
-            ])
-        }
-        ("POST", ["cluster", "ha", "resources"]) => {
-            params.verify(&[("sid", Kind::Text), ("state", Kind::Text), ("comment", Kind::Text)])?;
-            let state = params.get("state").unwrap_or_else(|| "started".to_owned());
-            cluster.ha_add(caller, vmid(&params.required("sid")?), &state)?;
-            Value::Null
-        }
-        ("DELETE", ["cluster", "ha", "resources", sid]) => {
-            cluster.ha_remove(caller, vmid(sid))?;
-            Value::Null
-        }
-        _ => return Err(not_implemented(call)),
-    };
-    Ok(Reply::Data(data))
-}
-
-fn mapping_fields(id: Option<&str>, mapping: &Mapping, digest: &str) -> Map<String, Value> {
-    let mut fields = Map::new();
-    if let Some(id) = id {
-        fields.insert("id".to_owned(), json!(id));
-    }
-    fields.insert("type".to_owned(), json!("pci"));
-    fields.insert("map".to_owned(), json!(mapping.map));
-    fields.insert("digest".to_owned(), json!(digest));
-    if let Some(description) = &mapping.description {
-        fields.insert("description".to_owned(), json!(description));
-    }
-    if mapping.mdev {
-        fields.insert("mdev".to_owned(), json!(1));
-    }
-    fields
-}
-
-fn mappings(cluster: &mut Cluster, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let Call { method, path, caller, params, .. } = call;
-    let digest = cluster.mapping_digest();
-    let wanted = || Mapping {
-        map: params.all("map").map(<[String]>::to_vec).unwrap_or_default(),
-        description: params.get("description"),
-        mdev: params.is_on("mdev"),
-    };
-    let written = [
-        ("id", Kind::Text),
-        ("map", Kind::Text),
-        ("description", Kind::Text),
-        ("mdev", Kind::Flag),
-        ("live-migration-capable", Kind::Flag),
-        ("digest", Kind::Text),
-        ("delete", Kind::Text),
-    ];
-    let data = match (method.as_str(), path.as_slice()) {
-        ("GET", [_, _, _]) => {
-            params.verify(&[("check-node", Kind::Text)])?;
-            let node = params.get("check-node");
-            if let Some(node) = &node {
-                host(cluster, &Caller::root(), node)?;
-            }
-            let rows = cluster.mappings(caller).into_iter().map(|(id, mapping)| {
-                let mut fields = mapping_fields(Some(id), mapping, &digest);
-                if let Some(node) = &node {
-                    let checks = cluster.mapping_checks(id, mapping, node).into_iter();
-                    let checks = checks.map(|c| BTreeMap::from([("severity", c.severity.to_owned()), ("message", c.message)]));
-                    fields.insert("checks".to_owned(), json!(checks.collect::<Vec<_>>()));
-                }
-                Value::Object(fields)
-            });
-            rows.collect()
-        }
-        ("POST", [_, _, _]) => {
-            params.verify(&written)?;
-            let id = params.required("id")?;
-            cluster.create_mapping(caller, &id, wanted())?;
-            Value::Null
-        }
-        ("GET", [_, _, _, id]) => Value::Object(mapping_fields(None, cluster.mapping(caller, id)?, &digest)),
-        ("PUT", [_, _, _, id]) => {
-            params.verify(&written)?;
-            cluster.update_mapping(caller, id, wanted(), params.get("digest").as_deref())?;
-            Value::Null
-        }
-        ("DELETE", [_, _, _, id]) => {
-            cluster.delete_mapping(caller, id)?;
-            Value::Null
-        }
-        _ => return Err(not_implemented(call)),
-    };
-    Ok(Reply::Data(data))
 }
 
 /// Privileges by path; the number says that they hold below it, too.
@@ -368,11 +347,18 @@ fn permissions(caller: &Caller, path: Option<&str>) -> Value {
     let mut fields = Map::new();
     let paths: Vec<&str> = match path {
         Some(path) => vec![path],
-        None => LISTED.iter().copied().chain(caller.granted_paths()).collect(),
+        None => LISTED
+            .iter()
+            .copied()
+            .chain(caller.granted_paths())
+            .collect(),
     };
     for path in paths {
-        let held: Map<String, Value> =
-            caller.privileges(path).into_iter().map(|name| (name, json!(1))).collect();
+        let held: Map<String, Value> = caller
+            .privileges(path)
+            .into_iter()
+            .map(|name| (name, json!(1)))
+            .collect();
         if !held.is_empty() {
             fields.insert(path.to_owned(), Value::Object(held));
         }

@@ -34,7 +34,8 @@ pub(super) async fn write(
     node: &str,
     vmid: u32,
 ) -> Result<Reply, Refusal> {
-    call.params.agree(&[("node", node), ("vmid", &vmid.to_string())])?;
+    call.params
+        .agree(&[("node", node), ("vmid", &vmid.to_string())])?;
     let write = change_of(&call.params)?;
     write_config(world, call.provider, &call.caller, node, vmid, &write).await?;
     if call.method == Method::PUT {
@@ -42,7 +43,8 @@ pub(super) async fn write(
     }
     world.act(|state, now| {
         let cluster = state.proxmox.get_mut(call.provider);
-        let upid = cluster.map(|cluster| cluster.config_task(now, &call.caller, node, vmid, &write));
+        let upid =
+            cluster.map(|cluster| cluster.config_task(now, &call.caller, node, vmid, &write));
         Ok(Reply::Data(json!(upid)))
     })
 }
@@ -50,14 +52,21 @@ pub(super) async fn write(
 fn change_of(params: &Params) -> Result<Write, Refusal> {
     let mut write = Write::default();
     let words = |value: String| {
-        value.split([',', ';', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        value
+            .split([',', ';', ' '])
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect()
     };
     for (key, value) in params.pairs() {
         match key {
             "delete" => write.delete = words(value),
             "revert" => write.revert = words(value),
             "digest" if value.len() > 40 => {
-                return Err(Refusal::parameter("digest", "value may only be 40 characters long"));
+                return Err(Refusal::parameter(
+                    "digest",
+                    "value may only be 40 characters long",
+                ));
             }
             "digest" => write.digest = Some(value),
             "skiplock" => write.skiplock = value == "1",
@@ -69,7 +78,12 @@ fn change_of(params: &Params) -> Result<Write, Refusal> {
 }
 
 fn vmid_of(text: &str) -> Result<u32, Refusal> {
-    text.parse().map_err(|_| Refusal::parameter("vmid", format!("type check ('integer') failed - got '{text}'")))
+    text.parse().map_err(|_| {
+        Refusal::parameter(
+            "vmid",
+            format!("type check ('integer') failed - got '{text}'"),
+        )
+    })
 }
 
 pub(super) fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply, Refusal> {
@@ -86,7 +100,9 @@ pub(super) fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply
                 ("POST", ["agent", "ping"]) => agent(site, call, (node, id)),
                 ("DELETE", []) => {
                     let State { proxmox, .. } = &mut *site.state;
-                    let cluster = proxmox.get_mut(call.provider).ok_or_else(|| not_implemented(call))?;
+                    let cluster = proxmox
+                        .get_mut(call.provider)
+                        .ok_or_else(|| not_implemented(call))?;
                     let upid = cluster.destroy_for(site.now, &call.caller, node, id)?;
                     Ok(Reply::Data(json!(upid)))
                 }
@@ -99,12 +115,17 @@ pub(super) fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply
 
 fn list_or_create(site: &mut Site<'_>, call: &mut Call<'_>, node: &str) -> Result<Reply, Refusal> {
     let State { proxmox, rng, .. } = &mut *site.state;
-    let cluster = proxmox.get_mut(call.provider).ok_or_else(|| not_implemented(call))?;
+    let cluster = proxmox
+        .get_mut(call.provider)
+        .ok_or_else(|| not_implemented(call))?;
     match call.method.as_str() {
         "GET" => {
             call.params.verify(&[("full", Kind::Flag)])?;
             let full = call.params.is_on("full");
-            let rows = cluster.rows(site.now, &call.caller).into_iter().filter(|row| row.vm.node == node);
+            let rows = cluster
+                .rows(site.now, &call.caller)
+                .into_iter()
+                .filter(|row| row.vm.node == node);
             let rows = rows.map(|row| {
                 let mut fields = usage(row.vm, row.vm.uptime(site.now));
                 if full {
@@ -116,8 +137,13 @@ fn list_or_create(site: &mut Site<'_>, call: &mut Call<'_>, node: &str) -> Resul
         }
         "POST" => {
             let vmid = vmid_of(&call.params.required("vmid")?)?;
-            call.params.agree(&[("node", node), ("vmid", &vmid.to_string())])?;
-            let options = call.params.pairs().map(|(key, value)| (key.to_owned(), value)).collect();
+            call.params
+                .agree(&[("node", node), ("vmid", &vmid.to_string())])?;
+            let options = call
+                .params
+                .pairs()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect();
             let upid = cluster.create_for(site.now, rng, &call.caller, node, vmid, options)?;
             Ok(Reply::Data(json!(upid)))
         }
@@ -125,22 +151,41 @@ fn list_or_create(site: &mut Site<'_>, call: &mut Call<'_>, node: &str) -> Resul
     }
 }
 
-fn read(site: &Site<'_>, call: &Call<'_>, (node, vmid): (&str, u32), rest: &[&str]) -> Result<Reply, Refusal> {
-    let cluster = site.state.proxmox.get(call.provider).ok_or_else(|| not_implemented(call))?;
+fn read(
+    site: &Site<'_>,
+    call: &Call<'_>,
+    (node, vmid): (&str, u32),
+    rest: &[&str],
+) -> Result<Reply, Refusal> {
+    let cluster = site
+        .state
+        .proxmox
+        .get(call.provider)
+        .ok_or_else(|| not_implemented(call))?;
     let caller = &call.caller;
     match rest {
         ["config"] => {
-            call.params.verify(&[("current", Kind::Flag), ("snapshot", Kind::Text)])?;
+            call.params
+                .verify(&[("current", Kind::Flag), ("snapshot", Kind::Text)])?;
             let current = call.params.is_on("current");
             let (options, digest) = cluster.config(caller, node, vmid, current)?;
-            let mut fields: Map<String, Value> =
-                options.into_iter().map(|(key, value)| { let shown = option(&key, &value); (key, shown) }).collect();
+            let mut fields: Map<String, Value> = options
+                .into_iter()
+                .map(|(key, value)| {
+                    let shown = option(&key, &value);
+                    (key, shown)
+                })
+                .collect();
             fields.insert("digest".to_owned(), json!(digest));
             Ok(Reply::Data(Value::Object(fields)))
         }
         ["pending"] => {
             call.params.verify(&[])?;
-            let rows: Vec<Value> = cluster.pending(caller, node, vmid)?.iter().map(pending_row).collect();
+            let rows: Vec<Value> = cluster
+                .pending(caller, node, vmid)?
+                .iter()
+                .map(pending_row)
+                .collect();
             Ok(Reply::Data(json!(rows)))
         }
         ["status", "current"] => {
@@ -155,9 +200,16 @@ fn read(site: &Site<'_>, call: &Call<'_>, (node, vmid): (&str, u32), rest: &[&st
 
 /// The guest agent never answers: Talos has it, but nothing here asks it.
 fn agent(site: &Site<'_>, call: &Call<'_>, (node, vmid): (&str, u32)) -> Result<Reply, Refusal> {
-    let cluster = site.state.proxmox.get(call.provider).ok_or_else(|| not_implemented(call))?;
+    let cluster = site
+        .state
+        .proxmox
+        .get(call.provider)
+        .ok_or_else(|| not_implemented(call))?;
     let path = format!("/vms/{vmid}");
-    call.caller.require(&path, &["VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted"])?;
+    call.caller.require(
+        &path,
+        &["VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted"],
+    )?;
     let vm = cluster.look(&call.caller, node, vmid)?;
     Err(if vm.running {
         Refusal::new(500, "QEMU guest agent is not running")
@@ -166,7 +218,12 @@ fn agent(site: &Site<'_>, call: &Call<'_>, (node, vmid): (&str, u32)) -> Result<
     })
 }
 
-fn power(site: &mut Site<'_>, call: &Call<'_>, at: (&str, u32), verb: &str) -> Result<Reply, Refusal> {
+fn power(
+    site: &mut Site<'_>,
+    call: &Call<'_>,
+    at: (&str, u32),
+    verb: &str,
+) -> Result<Reply, Refusal> {
     call.params.verify(&[
         ("timeout", Kind::Int),
         ("forceStop", Kind::Flag),
@@ -175,14 +232,18 @@ fn power(site: &mut Site<'_>, call: &Call<'_>, at: (&str, u32), verb: &str) -> R
         ("overrule-shutdown", Kind::Flag),
     ])?;
     let State { proxmox, rng, .. } = &mut *site.state;
-    let cluster = proxmox.get_mut(call.provider).ok_or_else(|| not_implemented(call))?;
+    let cluster = proxmox
+        .get_mut(call.provider)
+        .ok_or_else(|| not_implemented(call))?;
     let timeout = Duration::from_secs(call.params.number("timeout").unwrap_or(SHUTDOWN_TIMEOUT));
     let (node, vmid) = at;
     let (now, caller) = (site.now, &call.caller);
     let upid = match verb {
         "start" => cluster.start_for(now, rng, caller, node, vmid)?,
         "stop" => cluster.stop_for(now, caller, node, vmid)?,
-        "shutdown" => cluster.shutdown_for(now, caller, at, timeout, call.params.is_on("forceStop"))?,
+        "shutdown" => {
+            cluster.shutdown_for(now, caller, at, timeout, call.params.is_on("forceStop"))?
+        }
         "reboot" => cluster.reboot_for(now, rng, caller, at, timeout)?,
         "reset" => cluster.reset_for(now, caller, node, vmid)?,
         _ => return Err(not_implemented(call)),
@@ -221,7 +282,15 @@ fn usage(vm: &Vm, uptime: u64) -> Map<String, Value> {
     let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
     put("vmid", json!(vm.vmid));
     put("status", json!(word(vm)));
-    put("name", json!(vm.config.get("name").cloned().unwrap_or_else(|| format!("VM {}", vm.vmid))));
+    put(
+        "name",
+        json!(
+            vm.config
+                .get("name")
+                .cloned()
+                .unwrap_or_else(|| format!("VM {}", vm.vmid))
+        ),
+    );
     put("cpus", json!(vm.cpus()));
     put("maxmem", json!(vm.memory()));
     put("maxdisk", json!(vm.disk()));

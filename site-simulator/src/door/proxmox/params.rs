@@ -27,7 +27,8 @@ pub(super) struct Params {
 /// Why a request is not even looked at: status and text.
 pub(super) type Refused = (u16, String);
 
-const NOT_DEFINED: &str = "property is not defined in schema and the schema does not allow additional properties";
+const NOT_DEFINED: &str =
+    "property is not defined in schema and the schema does not allow additional properties";
 
 impl Params {
     /// Reads query and body; what the query names wins.
@@ -59,7 +60,10 @@ impl Params {
 
     /// All values of a parameter.
     pub(super) fn all(&self, key: &str) -> Option<&[String]> {
-        self.items.iter().find(|(known, _)| known == key).map(|(_, values)| values.as_slice())
+        self.items
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, values)| values.as_slice())
     }
 
     /// Whether a flag is set.
@@ -74,7 +78,9 @@ impl Params {
 
     /// Names and joined values.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, String)> {
-        self.items.iter().map(|(key, values)| (key.as_str(), values.join(",")))
+        self.items
+            .iter()
+            .map(|(key, values)| (key.as_str(), values.join(",")))
     }
 
     /// Refuses a parameter that repeats one of the path with another value.
@@ -85,7 +91,8 @@ impl Params {
                 return Err(Refusal::parameter(name, text));
             }
         }
-        self.items.retain(|(key, _)| !uri.iter().any(|(name, _)| name == key));
+        self.items
+            .retain(|(key, _)| !uri.iter().any(|(name, _)| name == key));
         Ok(())
     }
 
@@ -95,13 +102,20 @@ impl Params {
             let Some((_, kind)) = allowed.iter().find(|(name, _)| *name == key) else {
                 return Err(Refusal::parameter(key, NOT_DEFINED));
             };
-            let wrong = |kind| Err(Refusal::parameter(key, format!("type check ('{kind}') failed - got '{value}'")));
+            let wrong = |kind| {
+                Err(Refusal::parameter(
+                    key,
+                    format!("type check ('{kind}') failed - got '{value}'"),
+                ))
+            };
             match kind {
                 Kind::Flag if !matches!(value.as_str(), "0" | "1") => return wrong("boolean"),
                 Kind::Int if value.parse::<i64>().is_err() => return wrong("integer"),
                 Kind::OneOf(words) if !words.contains(&value.as_str()) => {
                     let words = words.join(", ");
-                    let text = format!("value '{value}' does not have a value in the enumeration '{words}'");
+                    let text = format!(
+                        "value '{value}' does not have a value in the enumeration '{words}'"
+                    );
                     return Err(Refusal::parameter(key, text));
                 }
                 _ => {}
@@ -112,7 +126,8 @@ impl Params {
 
     /// A parameter that must be there.
     pub(super) fn required(&self, key: &str) -> Result<String, Refusal> {
-        self.get(key).ok_or_else(|| Refusal::parameter(key, "property is missing and it is not optional"))
+        self.get(key)
+            .ok_or_else(|| Refusal::parameter(key, "property is missing and it is not optional"))
     }
 }
 
@@ -138,9 +153,17 @@ fn body(request: &Request) -> Result<Params, Refused> {
                 );
                 return Err((500, text));
             };
-            params.items = fields.into_iter().map(|(key, value)| (key, json_values(value))).collect();
+            params.items = fields
+                .into_iter()
+                .map(|(key, value)| (key, json_values(value)))
+                .collect();
         }
-        _ => return Err((506, format!("upload 'Content-Type '{kind}' not implemented"))),
+        _ => {
+            return Err((
+                506,
+                format!("upload 'Content-Type '{kind}' not implemented"),
+            ));
+        }
     }
     Ok(params)
 }

@@ -8,8 +8,18 @@ use crate::world::proxmox::{Cluster, Refusal, Task, log_of};
 
 pub(super) fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let now = site.now;
-    let cluster = site.state.proxmox.get_mut(call.provider).ok_or_else(|| Refusal::bare(595, "Connection refused"))?;
-    let Call { method, path, caller, params, .. } = call;
+    let cluster = site
+        .state
+        .proxmox
+        .get_mut(call.provider)
+        .ok_or_else(|| Refusal::bare(595, "Connection refused"))?;
+    let Call {
+        method,
+        path,
+        caller,
+        params,
+        ..
+    } = call;
     match (method.as_str(), path.as_slice()) {
         ("GET", ["nodes", node, "tasks"]) => {
             let node = (*node).to_owned();
@@ -17,7 +27,9 @@ pub(super) fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply
         }
         ("GET", ["nodes", _, "tasks", upid, "status"]) => {
             params.verify(&[])?;
-            cluster.task(caller, upid).map(|task| Reply::Data(status(task)))
+            cluster
+                .task(caller, upid)
+                .map(|task| Reply::Data(status(task)))
         }
         ("GET", ["nodes", _, "tasks", upid, "log"]) => {
             params.verify(&[("start", Kind::Int), ("limit", Kind::Int)])?;
@@ -26,7 +38,9 @@ pub(super) fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply
             let limit = usize::try_from(params.number("limit").unwrap_or(50)).unwrap_or(usize::MAX);
             let total = lines.len();
             let rows = lines.into_iter().enumerate().skip(start).take(limit);
-            let rows: Vec<Value> = rows.map(|(n, line)| json!({ "n": n + 1, "t": line })).collect();
+            let rows: Vec<Value> = rows
+                .map(|(n, line)| json!({ "n": n + 1, "t": line }))
+                .collect();
             Ok(Reply::Counted(json!(rows), total))
         }
         ("DELETE", ["nodes", _, "tasks", upid]) => {
@@ -35,7 +49,12 @@ pub(super) fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply
             Ok(Reply::Data(Value::Null))
         }
         ("GET", ["cluster", "tasks"]) => {
-            let rows: Vec<Value> = cluster.tasks(caller).into_iter().take(25).map(row).collect();
+            let rows: Vec<Value> = cluster
+                .tasks(caller)
+                .into_iter()
+                .take(25)
+                .map(row)
+                .collect();
             Ok(Reply::Data(json!(rows)))
         }
         _ => Err(not_implemented(call)),
@@ -68,13 +87,25 @@ fn list(cluster: &Cluster, call: &Call<'_>, node: &str) -> Result<Reply, Refusal
         task.node == node
             && source_fits
             && vmid.as_ref().is_none_or(|vmid| *vmid == task.id)
-            && (!params.is_on("errors") || task.exit.as_deref().is_some_and(|exit| outcome(exit) == "error"))
-            && params.get("typefilter").is_none_or(|kind| kind == task.kind)
+            && (!params.is_on("errors")
+                || task
+                    .exit
+                    .as_deref()
+                    .is_some_and(|exit| outcome(exit) == "error"))
+            && params
+                .get("typefilter")
+                .is_none_or(|kind| kind == task.kind)
             && states.as_ref().is_none_or(|states| {
-                task.exit.as_deref().is_some_and(|exit| states.split(',').any(|state| state == outcome(exit)))
+                task.exit
+                    .as_deref()
+                    .is_some_and(|exit| states.split(',').any(|state| state == outcome(exit)))
             })
     };
-    let found: Vec<&Task> = cluster.tasks(&call.caller).into_iter().filter(wanted).collect();
+    let found: Vec<&Task> = cluster
+        .tasks(&call.caller)
+        .into_iter()
+        .filter(wanted)
+        .collect();
     let total = found.len();
     let start = usize::try_from(params.number("start").unwrap_or(0)).unwrap_or(usize::MAX);
     let limit = usize::try_from(params.number("limit").unwrap_or(50)).unwrap_or(usize::MAX);
@@ -111,7 +142,11 @@ fn common(task: &Task) -> Value {
 
 fn status(task: &Task) -> Value {
     let mut fields = common(task);
-    fields["status"] = json!(if task.exit.is_some() { "stopped" } else { "running" });
+    fields["status"] = json!(if task.exit.is_some() {
+        "stopped"
+    } else {
+        "running"
+    });
     if let Some(exit) = &task.exit {
         fields["exitstatus"] = json!(exit);
     }

@@ -12,7 +12,7 @@ use crate::world::gateway::{Device, Gateway, Lan, LegacyRefusal, Record, SITE_ID
 
 pub(super) fn dispatch(site: &mut Site<'_>, call: &Call<'_>, path: &[&str]) -> Response {
     match path {
-        ["self", "sites"] => ok(vec![json!({
+        ["self", "sites"] => ok(&[json!({
             "_id": SITE_ID,
             "name": SITE,
             "desc": "Default",
@@ -29,12 +29,16 @@ pub(super) fn dispatch(site: &mut Site<'_>, call: &Call<'_>, path: &[&str]) -> R
     }
 }
 
-fn ok(rows: Vec<Value>) -> Response {
+fn ok(rows: &[Value]) -> Response {
     Response::json(200, &json!({ "meta": { "rc": "ok" }, "data": rows }))
 }
 
 fn not_found() -> Response {
-    error(&LegacyRefusal { status: 404, code: "api.err.NotFound", echo: None })
+    error(&LegacyRefusal {
+        status: 404,
+        code: "api.err.NotFound",
+        echo: None,
+    })
 }
 
 fn error(refusal: &LegacyRefusal) -> Response {
@@ -48,36 +52,45 @@ fn error(refusal: &LegacyRefusal) -> Response {
 }
 
 fn echoing(code: &'static str, field: &str, value: &str) -> Response {
-    error(&LegacyRefusal { status: 400, code, echo: Some((field.to_owned(), json!(value))) })
+    error(&LegacyRefusal {
+        status: 400,
+        code,
+        echo: Some((field.to_owned(), json!(value))),
+    })
 }
 
 fn read(site: &Site<'_>, call: &Call<'_>, path: &[&str]) -> Response {
     let gateway = &site.state.gateway;
     match path {
-        ["rest", "user"] => match filtered(gateway, call) {
-            Some(rows) => ok(rows),
-            None => error(&LegacyRefusal::new("api.err.InvalidArgs")),
-        },
+        ["rest", "user"] => ok(&filtered(gateway, call)),
         ["rest", "user", id] => match gateway.record_by_id(id) {
-            Some(record) => ok(vec![record_row(record)]),
+            Some(record) => ok(&[record_row(record)]),
             None => error(&LegacyRefusal::new("api.err.IdInvalid")),
         },
         ["stat", "user", mac] => match by_mac(gateway, mac) {
-            Some(record) => ok(vec![with_ip(record_row(record), gateway, record)]),
+            Some(record) => ok(&[with_ip(record_row(record), gateway, record)]),
             None => echoing("api.err.UnknownUser", "mac", mac),
         },
         ["stat", "alluser"] => {
-            let seen = gateway.records().filter(|record| record.last_seen.is_some());
-            ok(seen.map(record_row).collect())
+            let seen = gateway
+                .records()
+                .filter(|record| record.last_seen.is_some());
+            ok(&seen.map(record_row).collect::<Vec<_>>())
         }
-        ["stat", "sta"] => ok(stations(site)),
+        ["stat", "sta"] => ok(&stations(site)),
         ["stat", "sta", mac] => {
-            let rows = stations(site).into_iter().filter(|row| row["mac"] == mac.to_ascii_lowercase());
+            let rows = stations(site)
+                .into_iter()
+                .filter(|row| row["mac"] == mac.to_ascii_lowercase());
             let rows: Vec<Value> = rows.collect();
-            if rows.is_empty() { echoing("api.err.UnknownStation", "mac", &mac.to_ascii_lowercase()) } else { ok(rows) }
+            if rows.is_empty() {
+                echoing("api.err.UnknownStation", "mac", &mac.to_ascii_lowercase())
+            } else {
+                ok(&rows)
+            }
         }
-        ["stat", "device"] => ok(gateway.devices().iter().map(device_row).collect()),
-        ["stat", "sysinfo"] => ok(vec![json!({
+        ["stat", "device"] => ok(&gateway.devices().iter().map(device_row).collect::<Vec<_>>()),
+        ["stat", "sysinfo"] => ok(&[json!({
             "version": gateway.version(),
             "build": format!("atag_{}_35187", gateway.version()),
             "console_display_version": "5.1.19",
@@ -87,11 +100,15 @@ fn read(site: &Site<'_>, call: &Call<'_>, path: &[&str]) -> Response {
             "ubnt_device_type": "UCGF",
         })]),
         ["rest", "networkconf"] => {
-            let lans = gateway.lans().iter().enumerate().map(|(at, lan)| lan_row(lan, at == 0));
-            ok(lans.chain([wan_row(gateway)]).collect())
+            let lans = gateway
+                .lans()
+                .iter()
+                .enumerate()
+                .map(|(at, lan)| lan_row(lan, at == 0));
+            ok(&lans.chain([wan_row(gateway)]).collect::<Vec<_>>())
         }
-        ["get", "setting"] | ["rest", "setting"] => ok(settings()),
-        ["rest", "usergroup"] => ok(vec![json!({
+        ["get" | "rest", "setting"] => ok(&settings()),
+        ["rest", "usergroup"] => ok(&[json!({
             "_id": "6613a1f0c4b2d90a5e1f2000", "site_id": SITE_ID, "name": "Default",
             "attr_no_delete": true, "attr_hidden_id": "Default",
         })]),
@@ -101,24 +118,30 @@ fn read(site: &Site<'_>, call: &Call<'_>, path: &[&str]) -> Response {
 
 fn write(site: &mut Site<'_>, call: &Call<'_>, path: &[&str]) -> Response {
     if !call.may_write() {
-        return error(&LegacyRefusal { status: 403, code: "api.err.NoPermission", echo: None });
+        return error(&LegacyRefusal {
+            status: 403,
+            code: "api.err.NoPermission",
+            echo: None,
+        });
     }
     let Some(fields) = call.object() else {
         return error(&LegacyRefusal::new("api.err.InvalidPayload"));
     };
     let State { gateway, log, .. } = &mut *site.state;
     let result = match (call.method, path) {
-        ("POST", ["rest", "user"]) => match fields.get("mac").and_then(Value::as_str).and_then(mac_of) {
-            Some(mac) => gateway.create_record(site.now, log, mac, &fields),
-            None => Err(LegacyRefusal::new("api.err.InvalidPayload")),
-        },
-        ("PUT", ["rest", "user", id] | ["upd", "user", id]) => gateway.update_record(site.now, log, id, &fields),
+        ("POST", ["rest", "user"]) => {
+            match fields.get("mac").and_then(Value::as_str).and_then(mac_of) {
+                Some(mac) => gateway.create_record(site.now, log, mac, &fields),
+                None => Err(LegacyRefusal::new("api.err.InvalidPayload")),
+            }
+        }
+        ("PUT", ["rest" | "upd", "user", id]) => gateway.update_record(site.now, log, id, &fields),
         ("POST", ["cmd", "stamgr"]) => return command(gateway, &fields),
         // Records cannot be deleted, whatever the method list says.
         _ => return not_found(),
     };
     match result {
-        Ok(record) => ok(vec![record_row(record)]),
+        Ok(record) => ok(&[record_row(record)]),
         Err(refusal) => error(&refusal),
     }
 }
@@ -126,18 +149,30 @@ fn write(site: &mut Site<'_>, call: &Call<'_>, path: &[&str]) -> Response {
 fn command(gateway: &mut Gateway, fields: &Map<String, Value>) -> Response {
     match fields.get("cmd").and_then(Value::as_str) {
         Some("forget-sta") => {
-            let macs = fields.get("macs").and_then(Value::as_array).cloned().unwrap_or_default();
+            let macs = fields
+                .get("macs")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
             // Upper case is answered with success and does nothing.
             let lower = |mac: &&str| mac.chars().all(|c| !c.is_ascii_uppercase());
-            for mac in macs.iter().filter_map(Value::as_str).filter(lower).filter_map(mac_of) {
+            for mac in macs
+                .iter()
+                .filter_map(Value::as_str)
+                .filter(lower)
+                .filter_map(mac_of)
+            {
                 gateway.forget(mac);
             }
-            ok(Vec::new())
+            ok(&[])
         }
         Some("kick-sta" | "block-sta" | "unblock-sta") => {
-            let text = fields.get("mac").and_then(Value::as_str).unwrap_or_default();
+            let text = fields
+                .get("mac")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             match mac_of(text).filter(|mac| gateway.is_online(*mac)) {
-                Some(_) => ok(Vec::new()),
+                Some(_) => ok(&[]),
                 None => echoing("api.err.UnknownStation", "mac", text),
             }
         }
@@ -154,8 +189,8 @@ fn by_mac<'a>(gateway: &'a Gateway, text: &str) -> Option<&'a Record> {
     gateway.record(mac_of(text)?)
 }
 
-/// Rows whose fields equal what the query says; `None` for a value that cannot be.
-fn filtered(gateway: &Gateway, call: &Call<'_>) -> Option<Vec<Value>> {
+/// Rows whose fields equal what the query says.
+fn filtered(gateway: &Gateway, call: &Call<'_>) -> Vec<Value> {
     let rows = gateway.records().map(record_row);
     let fits = |row: &Value| {
         call.query.iter().all(|(key, value)| match row.get(key) {
@@ -164,7 +199,7 @@ fn filtered(gateway: &Gateway, call: &Call<'_>) -> Option<Vec<Value>> {
             _ => false,
         })
     };
-    Some(rows.filter(fits).collect())
+    rows.filter(fits).collect()
 }
 
 /// A client record with the fields it has; the others are absent, not null.
@@ -199,7 +234,10 @@ pub(super) fn record_row(record: &Record) -> Value {
             put(key, json!(value));
         }
     }
-    for (key, value) in [("first_seen", record.first_seen), ("last_seen", record.last_seen)] {
+    for (key, value) in [
+        ("first_seen", record.first_seen),
+        ("last_seen", record.last_seen),
+    ] {
         if let Some(value) = value {
             put(key, json!(value));
         }
@@ -211,7 +249,11 @@ pub(super) fn record_row(record: &Record) -> Value {
 }
 
 fn with_ip(mut row: Value, gateway: &Gateway, record: &Record) -> Value {
-    let ip = gateway.present().into_iter().find(|(present, _)| present.mac == record.mac).and_then(|(_, ip)| ip);
+    let ip = gateway
+        .present()
+        .into_iter()
+        .find(|(present, _)| present.mac == record.mac)
+        .and_then(|(_, ip)| ip);
     if let Some(ip) = ip {
         row["ip"] = json!(ip);
     }

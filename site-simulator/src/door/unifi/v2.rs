@@ -8,7 +8,12 @@ use crate::door::http::Response;
 use crate::world::State;
 use crate::world::gateway::{DnsRefusal, Entry, Gateway, LeaseView, NewEntry, Record, SITE_ID};
 
-pub(super) fn dispatch(site: &mut Site<'_>, call: &Call<'_>, name: &str, path: &[&str]) -> Response {
+pub(super) fn dispatch(
+    site: &mut Site<'_>,
+    call: &Call<'_>,
+    name: &str,
+    path: &[&str],
+) -> Response {
     if name != SITE {
         return error(400, "api.err.NoSiteContext", "No site context", &[]);
     }
@@ -35,8 +40,13 @@ pub(super) fn dispatch(site: &mut Site<'_>, call: &Call<'_>, name: &str, path: &
         }
         ["clients", "history"] => {
             let gateway = &site.state.gateway;
-            let seen = gateway.records().filter(|record| record.last_seen.is_some());
-            Response::json(200, &seen.map(|record| client_row(gateway, record)).collect())
+            let seen = gateway
+                .records()
+                .filter(|record| record.last_seen.is_some());
+            Response::json(
+                200,
+                &seen.map(|record| client_row(gateway, record)).collect(),
+            )
         }
         ["clients", "local", mac] => {
             let gateway = &site.state.gateway;
@@ -68,9 +78,12 @@ fn no_permission() -> Response {
 
 fn refuse(refusal: &DnsRefusal) -> Response {
     match refusal {
-        DnsRefusal::Exists => {
-            error(400, "api.err.StaticDnsRecordAlreadyExists", "Static DNS Record Already Exists", &[])
-        }
+        DnsRefusal::Exists => error(
+            400,
+            "api.err.StaticDnsRecordAlreadyExists",
+            "Static DNS Record Already Exists",
+            &[],
+        ),
         DnsRefusal::CnameOverlap => error(
             400,
             "api.err.StaticDnsCnameAliasOverlapsWithOtherRecords",
@@ -83,10 +96,18 @@ fn refuse(refusal: &DnsRefusal) -> Response {
             "Static DNS overlaps with device local DNS",
             &[],
         ),
-        DnsRefusal::Invalid { field, message } => {
-            error(400, "api.err.StaticDnsRecordInvalidParameters", message, &[field])
-        }
-        DnsRefusal::NotFound => error(404, "api.err.StaticDnsRecordNotFound", "Static DNS record not found", &[]),
+        DnsRefusal::Invalid { field, message } => error(
+            400,
+            "api.err.StaticDnsRecordInvalidParameters",
+            message,
+            &[field],
+        ),
+        DnsRefusal::NotFound => error(
+            404,
+            "api.err.StaticDnsRecordNotFound",
+            "Static DNS record not found",
+            &[],
+        ),
     }
 }
 
@@ -94,7 +115,9 @@ fn static_dns(site: &mut Site<'_>, call: &Call<'_>, rest: &[&str]) -> Response {
     if call.is_write() && !call.may_write() {
         return no_permission();
     }
-    let State { gateway, rng, log, .. } = &mut *site.state;
+    let State {
+        gateway, rng, log, ..
+    } = &mut *site.state;
     match (call.method, rest) {
         ("GET", []) => Response::json(200, &gateway.entries().iter().map(entry_row).collect()),
         ("DELETE", [id]) => match gateway.delete_entry(site.now, rng, log, id) {
@@ -107,7 +130,12 @@ fn static_dns(site: &mut Site<'_>, call: &Call<'_>, rest: &[&str]) -> Response {
             };
             let entry = match entry_of(&fields) {
                 Ok(entry) => entry,
-                Err(field) => return refuse(&DnsRefusal::Invalid { field, message: "Invalid parameters" }),
+                Err(field) => {
+                    return refuse(&DnsRefusal::Invalid {
+                        field,
+                        message: "Invalid parameters",
+                    });
+                }
             };
             // A PUT without the id in its body is taken for a new record.
             let result = match rest.first().filter(|_| fields.contains_key("_id")) {
@@ -126,7 +154,10 @@ fn static_dns(site: &mut Site<'_>, call: &Call<'_>, rest: &[&str]) -> Response {
 /// Reads a record; what is left out is cleared, `enabled` included. The error is the field that is missing.
 fn entry_of(fields: &Map<String, Value>) -> Result<NewEntry, &'static str> {
     let text = |key: &'static str| {
-        let value = fields.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let value = fields
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty());
         value.map(str::to_owned).ok_or(key)
     };
     let number = |key: &str| fields.get(key).and_then(Value::as_u64).unwrap_or(0);
@@ -134,7 +165,10 @@ fn entry_of(fields: &Map<String, Value>) -> Result<NewEntry, &'static str> {
         key: text("key")?,
         record_type: text("record_type")?,
         value: text("value")?,
-        enabled: fields.get("enabled").and_then(Value::as_bool).unwrap_or(false),
+        enabled: fields
+            .get("enabled")
+            .and_then(Value::as_bool)
+            .unwrap_or(false),
         ttl: number("ttl"),
         priority: number("priority"),
         weight: number("weight"),
@@ -206,7 +240,10 @@ fn client_row(gateway: &Gateway, record: &Record) -> Value {
             row[key] = json!(value);
         }
     }
-    for (key, value) in [("first_seen", record.first_seen), ("last_seen", record.last_seen)] {
+    for (key, value) in [
+        ("first_seen", record.first_seen),
+        ("last_seen", record.last_seen),
+    ] {
         if let Some(value) = value {
             row[key] = json!(value);
         }

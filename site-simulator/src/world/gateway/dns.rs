@@ -95,7 +95,11 @@ pub(super) struct Zone {
 impl Zone {
     /// Entries served at a time; `None` while it reloads.
     fn at(&self, now: Duration) -> Option<&[Entry]> {
-        if self.reloads.iter().any(|reload| reload.from <= now && now < reload.until) {
+        if self
+            .reloads
+            .iter()
+            .any(|reload| reload.from <= now && now < reload.until)
+        {
             return None;
         }
         let last = self.reloads.iter().rev().find(|reload| reload.until <= now);
@@ -110,7 +114,11 @@ impl Zone {
         // Measured: some four seconds after the write, for one or two.
         let from = now + Duration::from_millis(rng.random_range(3_500..4_500));
         let until = from + Duration::from_millis(rng.random_range(1_000..2_000));
-        self.reloads.push(Reload { from, until, entries });
+        self.reloads.push(Reload {
+            from,
+            until,
+            entries,
+        });
     }
 }
 
@@ -131,8 +139,28 @@ impl Gateway {
     fn entry(&mut self, new: NewEntry) -> Entry {
         let id = self.object_id();
         let uuid = uuid_of(&id);
-        let NewEntry { key, record_type, value, enabled, ttl, priority, weight, port } = new;
-        Entry { id, uuid, key, record_type, value, enabled, ttl, priority, weight, port }
+        let NewEntry {
+            key,
+            record_type,
+            value,
+            enabled,
+            ttl,
+            priority,
+            weight,
+            port,
+        } = new;
+        Entry {
+            id,
+            uuid,
+            key,
+            record_type,
+            value,
+            enabled,
+            ttl,
+            priority,
+            weight,
+            port,
+        }
     }
 
     /// Static records.
@@ -149,7 +177,12 @@ impl Gateway {
         new: NewEntry,
     ) -> Result<&Entry, DnsRefusal> {
         self.check_entry(&new, None)?;
-        log.note(now, Fact::DnsWritten { name: new.key.clone() });
+        log.note(
+            now,
+            Fact::DnsWritten {
+                name: new.key.clone(),
+            },
+        );
         let entry = self.entry(new);
         self.entries.push(entry);
         self.zone.reload(now, rng, self.entries.clone());
@@ -167,11 +200,36 @@ impl Gateway {
     ) -> Result<&Entry, DnsRefusal> {
         let at = self.position(id)?;
         self.check_entry(&new, Some(at))?;
-        log.note(now, Fact::DnsWritten { name: new.key.clone() });
+        log.note(
+            now,
+            Fact::DnsWritten {
+                name: new.key.clone(),
+            },
+        );
         if let Some(entry) = self.entries.get_mut(at) {
             let (id, uuid) = (entry.id.clone(), entry.uuid.clone());
-            let NewEntry { key, record_type, value, enabled, ttl, priority, weight, port } = new;
-            *entry = Entry { id, uuid, key, record_type, value, enabled, ttl, priority, weight, port };
+            let NewEntry {
+                key,
+                record_type,
+                value,
+                enabled,
+                ttl,
+                priority,
+                weight,
+                port,
+            } = new;
+            *entry = Entry {
+                id,
+                uuid,
+                key,
+                record_type,
+                value,
+                enabled,
+                ttl,
+                priority,
+                weight,
+                port,
+            };
         }
         self.zone.reload(now, rng, self.entries.clone());
         self.entries.get(at).ok_or(DnsRefusal::NotFound)
@@ -193,7 +251,10 @@ impl Gateway {
     }
 
     fn position(&self, id: &str) -> Result<usize, DnsRefusal> {
-        self.entries.iter().position(|entry| entry.id == id || entry.uuid == id).ok_or(DnsRefusal::NotFound)
+        self.entries
+            .iter()
+            .position(|entry| entry.id == id || entry.uuid == id)
+            .ok_or(DnsRefusal::NotFound)
     }
 
     fn check_entry(&self, new: &NewEntry, replaces: Option<usize>) -> Result<(), DnsRefusal> {
@@ -213,7 +274,11 @@ impl Gateway {
         if !fits {
             return invalid("value", "Invalid value");
         }
-        let others = self.entries.iter().enumerate().filter(|(at, _)| Some(*at) != replaces);
+        let others = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| Some(*at) != replaces);
         for (_, other) in others.filter(|(_, other)| fold(&other.key) == name) {
             if other.record_type == new.record_type && other.value == new.value {
                 return Err(DnsRefusal::Exists);
@@ -222,14 +287,19 @@ impl Gateway {
                 return Err(DnsRefusal::CnameOverlap);
             }
         }
-        let client = self.records().find(|record| local_name(record).is_some_and(|local| fold(local) == name));
+        let client = self
+            .records()
+            .find(|record| local_name(record).is_some_and(|local| fold(local) == name));
         client.map_or(Ok(()), |record| Err(DnsRefusal::DeviceOverlap(record.mac)))
     }
 
     /// What a query for A records is answered with: nothing while the resolver reloads, about four seconds after a
     /// write, and nothing of what is not served.
     pub fn resolve(&self, now: Duration, faults: &Faults, name: &str) -> Vec<Ipv4Addr> {
-        self.lookup(now, faults, name, "A").iter().filter_map(|value| value.parse().ok()).collect()
+        self.lookup(now, faults, name, "A")
+            .iter()
+            .filter_map(|value| value.parse().ok())
+            .collect()
     }
 
     /// Whether the resolver reloads and answers nothing.
@@ -238,7 +308,13 @@ impl Gateway {
     }
 
     /// Values for a name and type; aliases are followed for addresses.
-    pub fn lookup(&self, now: Duration, faults: &Faults, name: &str, record_type: &str) -> Vec<String> {
+    pub fn lookup(
+        &self,
+        now: Duration,
+        faults: &Faults,
+        name: &str,
+        record_type: &str,
+    ) -> Vec<String> {
         let Some(entries) = self.zone.at(now).filter(|_| !faults.dns_not_served) else {
             return Vec::new();
         };
@@ -261,16 +337,33 @@ impl Gateway {
         let exact = |entry: &&Entry| fold(&entry.key) == *name;
         let wild = |entry: &&Entry| {
             let key = fold(&entry.key);
-            key.strip_prefix('*').is_some_and(|suffix| name.ends_with(suffix))
+            key.strip_prefix('*')
+                .is_some_and(|suffix| name.ends_with(suffix))
         };
-        let live = || entries.iter().filter(|entry| entry.enabled && entry.record_type == record_type);
-        let mut found: Vec<String> = live().filter(exact).map(|entry| entry.value.clone()).collect();
+        let live = || {
+            entries
+                .iter()
+                .filter(|entry| entry.enabled && entry.record_type == record_type)
+        };
+        let mut found: Vec<String> = live()
+            .filter(exact)
+            .map(|entry| entry.value.clone())
+            .collect();
         if found.is_empty() {
-            found = live().filter(wild).map(|entry| entry.value.clone()).collect();
+            found = live()
+                .filter(wild)
+                .map(|entry| entry.value.clone())
+                .collect();
         }
         if record_type == "A" {
-            let clients = self.records().filter(|record| local_name(record).is_some_and(|local| fold(local) == *name));
-            found.extend(clients.filter_map(Record::reservation).map(|ip| ip.to_string()));
+            let clients = self
+                .records()
+                .filter(|record| local_name(record).is_some_and(|local| fold(local) == *name));
+            found.extend(
+                clients
+                    .filter_map(Record::reservation)
+                    .map(|ip| ip.to_string()),
+            );
         }
         found
     }
@@ -278,7 +371,10 @@ impl Gateway {
 
 /// The name a client record makes.
 fn local_name(record: &Record) -> Option<&str> {
-    record.local_dns.as_deref().filter(|_| record.local_dns_enabled)
+    record
+        .local_dns
+        .as_deref()
+        .filter(|_| record.local_dns_enabled)
 }
 
 fn fold(name: &str) -> String {
@@ -291,6 +387,8 @@ fn is_host_name(name: &str) -> bool {
             (1..=63).contains(&label.len())
                 && !label.starts_with('-')
                 && !label.ends_with('-')
-                && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+                && label
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
         })
 }

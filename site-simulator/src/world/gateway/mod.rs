@@ -17,7 +17,7 @@ pub use dns::{DnsRefusal, Entry, NewEntry};
 pub use records::{LegacyRefusal, Record};
 
 /// Lease time, the vendor's default.
-const LEASE: Duration = Duration::from_secs(86_400);
+const LEASE: Duration = Duration::from_hours(24);
 /// Unix time at the beginning, unless said otherwise.
 const EPOCH: u64 = 1_795_400_000;
 /// How long ago a stranger that is not there was seen.
@@ -94,12 +94,21 @@ impl Gateway {
         for blueprint in networks {
             let id = gateway.object_id();
             let uuid = uuid_of(&id);
-            gateway.lans.push(Lan { id, uuid, blueprint: blueprint.clone() });
+            gateway.lans.push(Lan {
+                id,
+                uuid,
+                blueprint: blueprint.clone(),
+            });
         }
         if let Some(first) = networks.first() {
             let id = gateway.object_id();
             let mac = Mac([0x78, 0x8a, 0x20, 0, 0, 1]);
-            let device = Device { id, mac, ip: first.subnet.addr(), name: "Gateway".to_owned() };
+            let device = Device {
+                id,
+                mac,
+                ip: first.subnet.addr(),
+                name: "Gateway".to_owned(),
+            };
             gateway.devices.push(device);
         }
         for (name, ip) in dns {
@@ -113,7 +122,11 @@ impl Gateway {
 
     fn seed_stranger(&mut self, stranger: &Stranger, now: Duration) {
         let lan = self.lan_of(stranger.ip).map(|lan| lan.id.clone());
-        let seen = if stranger.live { self.unix(now) } else { self.unix(now).saturating_sub(ABSENT_FOR) };
+        let seen = if stranger.live {
+            self.unix(now)
+        } else {
+            self.unix(now).saturating_sub(ABSENT_FOR)
+        };
         let id = self.object_id();
         let mut record = Record::new(id, stranger.mac);
         record.last_ip = Some(stranger.ip);
@@ -129,7 +142,13 @@ impl Gateway {
         self.records.insert(stranger.mac, record);
         if stranger.live {
             self.online.insert(stranger.mac);
-            self.leases.insert(stranger.mac, dhcp::Lease { ip: stranger.ip, expires: now + LEASE });
+            self.leases.insert(
+                stranger.mac,
+                dhcp::Lease {
+                    ip: stranger.ip,
+                    expires: now + LEASE,
+                },
+            );
         }
     }
 
@@ -150,7 +169,10 @@ impl Gateway {
 
     /// Whether the integration API has DNS.
     pub fn has_dns_policies(&self) -> bool {
-        let mut numbers = self.version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let mut numbers = self
+            .version
+            .split('.')
+            .map(|part| part.parse::<u32>().unwrap_or(0));
         (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (10, 1)
     }
 
@@ -181,7 +203,9 @@ impl Gateway {
 
     /// The network whose subnet holds an address.
     pub fn lan_of(&self, ip: Ipv4Addr) -> Option<&Lan> {
-        self.lans.iter().find(|lan| lan.blueprint.subnet.contains(&ip))
+        self.lans
+            .iter()
+            .find(|lan| lan.blueprint.subnet.contains(&ip))
     }
 
     /// Unix time.

@@ -59,11 +59,18 @@ pub struct LegacyRefusal {
 impl LegacyRefusal {
     /// A 400 with a code.
     pub fn new(code: &'static str) -> Self {
-        Self { status: 400, code, echo: None }
+        Self {
+            status: 400,
+            code,
+            echo: None,
+        }
     }
 
     fn echoing(code: &'static str, field: &str, value: &str) -> Self {
-        Self { echo: Some((field.to_owned(), Value::from(value))), ..Self::new(code) }
+        Self {
+            echo: Some((field.to_owned(), Value::from(value))),
+            ..Self::new(code)
+        }
     }
 }
 
@@ -91,7 +98,11 @@ impl Record {
 
     /// The reserved address, when the switch is on.
     pub fn reservation(&self) -> Option<Ipv4Addr> {
-        self.fixed_ip.as_deref().filter(|_| self.use_fixedip)?.parse().ok()
+        self.fixed_ip
+            .as_deref()
+            .filter(|_| self.use_fixedip)?
+            .parse()
+            .ok()
     }
 
     /// The name it goes by.
@@ -128,12 +139,16 @@ impl Record {
 }
 
 fn text(value: &Value) -> Result<Option<String>, LegacyRefusal> {
-    let text = value.as_str().ok_or(LegacyRefusal::new("api.err.InvalidPayload"))?;
+    let text = value
+        .as_str()
+        .ok_or(LegacyRefusal::new("api.err.InvalidPayload"))?;
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
 }
 
 fn flag(value: &Value) -> Result<bool, LegacyRefusal> {
-    value.as_bool().ok_or(LegacyRefusal::new("api.err.InvalidPayload"))
+    value
+        .as_bool()
+        .ok_or(LegacyRefusal::new("api.err.InvalidPayload"))
 }
 
 impl Gateway {
@@ -181,7 +196,9 @@ impl Gateway {
         id: &str,
         fields: &Map<String, Value>,
     ) -> Result<&Record, LegacyRefusal> {
-        let known = self.record_by_id(id).ok_or(LegacyRefusal::new("api.err.IdInvalid"))?;
+        let known = self
+            .record_by_id(id)
+            .ok_or(LegacyRefusal::new("api.err.IdInvalid"))?;
         let mut record = known.clone();
         record.merge(fields)?;
         self.check_record(&record, fields)?;
@@ -198,17 +215,34 @@ impl Gateway {
     fn keep(&mut self, now: Duration, log: &mut Log, record: Record) -> &Record {
         let before = self.records.get(&record.mac).and_then(Record::reservation);
         if let Some(ip) = record.reservation().filter(|ip| before != Some(*ip)) {
-            log.note(now, Fact::Reserved { mac: record.mac, ip });
+            log.note(
+                now,
+                Fact::Reserved {
+                    mac: record.mac,
+                    ip,
+                },
+            );
         }
         let slot = self.records.entry(record.mac);
         slot.insert_entry(record).into_mut()
     }
 
-    fn check_record(&self, record: &Record, fields: &Map<String, Value>) -> Result<(), LegacyRefusal> {
-        if let Some(id) = record.network_id.as_deref().filter(|_| fields.contains_key("network_id"))
+    fn check_record(
+        &self,
+        record: &Record,
+        fields: &Map<String, Value>,
+    ) -> Result<(), LegacyRefusal> {
+        if let Some(id) = record
+            .network_id
+            .as_deref()
+            .filter(|_| fields.contains_key("network_id"))
             && !self.lans.iter().any(|lan| lan.id == id)
         {
-            return Err(LegacyRefusal::echoing("api.err.InvalidNetworkId", "network_id", id));
+            return Err(LegacyRefusal::echoing(
+                "api.err.InvalidNetworkId",
+                "network_id",
+                id,
+            ));
         }
         if fields.contains_key("fixed_ip") || fields.contains_key("use_fixedip") {
             self.check_reservation(record)?;
@@ -222,15 +256,26 @@ impl Gateway {
         if !record.use_fixedip {
             return Err(LegacyRefusal::new("api.err.LocalDnsRecordRequiresFixedIp"));
         }
-        let taken = self.entries.iter().any(|entry| entry.key.eq_ignore_ascii_case(name));
-        if taken { Err(LegacyRefusal::new("api.err.Invalid")) } else { Ok(()) }
+        let taken = self
+            .entries
+            .iter()
+            .any(|entry| entry.key.eq_ignore_ascii_case(name));
+        if taken {
+            Err(LegacyRefusal::new("api.err.Invalid"))
+        } else {
+            Ok(())
+        }
     }
 
     /// A live lease of another client does not stop a reservation: the address is not given out before it ends.
     /// This is an assumption; reports differ on it.
     fn check_reservation(&self, record: &Record) -> Result<(), LegacyRefusal> {
         let Some(text) = &record.fixed_ip else {
-            return if record.use_fixedip { Err(LegacyRefusal::new("api.err.InvalidFixedIP")) } else { Ok(()) };
+            return if record.use_fixedip {
+                Err(LegacyRefusal::new("api.err.InvalidFixedIP"))
+            } else {
+                Ok(())
+            };
         };
         let refuse = |code| Err(LegacyRefusal::echoing(code, "fixed_ip", text));
         let Some(ip) = text.parse().ok().filter(|ip| self.lan_of(*ip).is_some()) else {
@@ -243,7 +288,10 @@ impl Gateway {
         if self.lans.iter().any(own) || self.devices.iter().any(|device| device.ip == ip) {
             return refuse("api.err.FixedIpAlreadyUsedByDevice");
         }
-        let mut others = self.records.values().filter(|other| other.mac != record.mac && other.fixed_ip.as_ref() == Some(text));
+        let mut others = self
+            .records
+            .values()
+            .filter(|other| other.mac != record.mac && other.fixed_ip.as_ref() == Some(text));
         match others.next() {
             Some(other) if other.use_fixedip => refuse("api.err.DuplicateFixedIP"),
             Some(_) => refuse("api.err.FixedIpAlreadyUsedByClient"),

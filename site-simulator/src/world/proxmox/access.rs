@@ -18,7 +18,12 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with a text.
     pub fn new(status: u16, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), errors: BTreeMap::new(), bare: false }
+        Self {
+            status,
+            message: message.into(),
+            errors: BTreeMap::new(),
+            bare: false,
+        }
     }
 
     /// A failed parameter verification.
@@ -33,12 +38,18 @@ impl Refusal {
 
     /// An answer without a body.
     pub fn bare(status: u16, message: impl Into<String>) -> Self {
-        Self { bare: true, ..Self::new(status, message) }
+        Self {
+            bare: true,
+            ..Self::new(status, message)
+        }
     }
 
     /// A missing privilege; several are alternatives.
     pub fn privilege(path: &str, any_of: &[&str]) -> Self {
-        Self::new(403, format!("Permission check failed ({path}, {})", any_of.join("|")))
+        Self::new(
+            403,
+            format!("Permission check failed ({path}, {})", any_of.join("|")),
+        )
     }
 }
 
@@ -68,8 +79,13 @@ pub const OPERATOR: &[&str] = &[
 ];
 
 /// Privileges of [`Role::Reader`].
-pub const READER: &[&str] =
-    &["VM.Audit", "VM.GuestAgent.Audit", "Mapping.Audit", "Sys.Audit", "Datastore.Audit"];
+pub const READER: &[&str] = &[
+    "VM.Audit",
+    "VM.GuestAgent.Audit",
+    "Mapping.Audit",
+    "Sys.Audit",
+    "Datastore.Audit",
+];
 
 /// Every privilege, as `root@pam` has them.
 const ALL: &[&str] = &[
@@ -139,12 +155,20 @@ pub struct Caller {
 impl Caller {
     /// The superuser by ticket: the only one whom no check refuses.
     pub fn root() -> Self {
-        Self { user: "root@pam".to_owned(), token: None, grants: Grants::new() }
+        Self {
+            user: "root@pam".to_owned(),
+            token: None,
+            grants: Grants::new(),
+        }
     }
 
     /// A caller with these grants; for the in-memory door.
     pub fn with(user: &str, token: &str, grants: Grants) -> Self {
-        Self { user: user.to_owned(), token: Some(token.to_owned()), grants }
+        Self {
+            user: user.to_owned(),
+            token: Some(token.to_owned()),
+            grants,
+        }
     }
 
     /// `user@realm` or `user@realm!token`, as UPIDs have it.
@@ -191,13 +215,20 @@ impl Caller {
 
     /// The refusal of a caller without any of these privileges.
     pub fn require(&self, path: &str, any_of: &[&str]) -> Result<(), Refusal> {
-        if self.may(path, any_of) { Ok(()) } else { Err(Refusal::privilege(path, any_of)) }
+        if self.may(path, any_of) {
+            Ok(())
+        } else {
+            Err(Refusal::privilege(path, any_of))
+        }
     }
 }
 
 /// Grants of these privileges on everything.
 pub fn everywhere(privileges: &[&str]) -> Grants {
-    Grants::from([("/".to_owned(), privileges.iter().map(|name| (*name).to_owned()).collect())])
+    Grants::from([(
+        "/".to_owned(),
+        privileges.iter().map(|name| (*name).to_owned()).collect(),
+    )])
 }
 
 /// Known tokens. Secrets are not shown.
@@ -216,7 +247,11 @@ impl Access {
     /// Lets `user@realm!id=secret` in with these grants.
     pub(super) fn add(&mut self, token: &str, grants: Grants, expired: bool) {
         if let Some((id, secret)) = token.split_once('=') {
-            let token = Token { secret: secret.to_owned(), grants, expired };
+            let token = Token {
+                secret: secret.to_owned(),
+                grants,
+                expired,
+            };
             self.tokens.insert(id.to_owned(), token);
         }
     }

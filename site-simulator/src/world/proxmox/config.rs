@@ -39,7 +39,12 @@ pub enum Attempt {
 
 impl Cluster {
     /// Until when writes to a VM stall, by fault.
-    pub fn writes_stall_until(&self, now: Duration, vmid: u32, faults: &Faults) -> Option<Duration> {
+    pub fn writes_stall_until(
+        &self,
+        now: Duration,
+        vmid: u32,
+        faults: &Faults,
+    ) -> Option<Duration> {
         let stall = Duration::try_from_secs_f64(faults.config_writes_stall_seconds).ok()?;
         let until = self.vms.get(&vmid)?.created + stall;
         (now < until).then_some(until)
@@ -66,14 +71,19 @@ impl Cluster {
         };
         if vm.held_by.is_some() && vm.lock.is_none() {
             if now >= since + LOCK_PATIENCE {
-                let text = format!("can't lock file '/var/lock/qemu-server/lock-{vmid}.conf' - got timeout");
+                let text = format!(
+                    "can't lock file '/var/lock/qemu-server/lock-{vmid}.conf' - got timeout"
+                );
                 return Attempt::Done(Err(Refusal::new(500, text)));
             }
             return Attempt::Wait(now + Duration::from_millis(50));
         }
         let digest = write.digest.as_deref().filter(|digest| !digest.is_empty());
         if digest.is_some_and(|digest| digest != vm.digest()) {
-            return Attempt::Done(Err(Refusal::new(500, "checksum mismatch (file change by other user?)")));
+            return Attempt::Done(Err(Refusal::new(
+                500,
+                "checksum mismatch (file change by other user?)",
+            )));
         }
         if let Some(lock) = vm.lock.as_deref().filter(|_| !write.skiplock) {
             return Attempt::Done(Err(Refusal::new(500, format!("VM is locked ({lock})"))));
@@ -83,18 +93,37 @@ impl Cluster {
             self.settle(vmid);
             for key in write.set.iter().map(|(key, _)| key).chain(&write.delete) {
                 let provider = self.provider.clone();
-                log.note(now, Fact::ConfigWritten { provider, vmid, key: key.clone() });
+                log.note(
+                    now,
+                    Fact::ConfigWritten {
+                        provider,
+                        vmid,
+                        key: key.clone(),
+                    },
+                );
             }
         }
         Attempt::Done(written)
     }
 
     /// Notes a finished asynchronous write as the task it was.
-    pub fn config_task(&mut self, now: Duration, caller: &Caller, node: &str, vmid: u32, write: &Write) -> String {
-        let set = write.set.iter().map(|(key, value)| format!(" -{key} {value}"));
+    pub fn config_task(
+        &mut self,
+        now: Duration,
+        caller: &Caller,
+        node: &str,
+        vmid: u32,
+        write: &Write,
+    ) -> String {
+        let set = write
+            .set
+            .iter()
+            .map(|(key, value)| format!(" -{key} {value}"));
         let delete = write.delete.iter().map(|key| format!(" -delete {key}"));
         let line = format!("update VM {vmid}:{}", set.chain(delete).collect::<String>());
-        let job = Job::Note { takes: Duration::from_millis(100) };
+        let job = Job::Note {
+            takes: Duration::from_millis(100),
+        };
         let upid = self.open(now, node, "qmconfig", &vmid.to_string(), &caller.id(), job);
         self.say(&upid, line);
         upid
@@ -102,7 +131,11 @@ impl Cluster {
 
     /// A person at the node's shell sets an option, also one the API refuses to everybody else; empty removes it.
     pub fn set_by_hand(&mut self, vmid: u32, key: &str, value: &str) {
-        let change = if value.is_empty() { Change::Delete } else { Change::Set(value.to_owned()) };
+        let change = if value.is_empty() {
+            Change::Delete
+        } else {
+            Change::Set(value.to_owned())
+        };
         if let Some(vm) = self.vms.get_mut(&vmid) {
             vm.pending.insert(key.to_owned(), change);
         }
@@ -117,7 +150,13 @@ impl Cluster {
     }
 
     /// Checks that need no lock: options, formats, privileges.
-    fn may_write(&self, caller: &Caller, node: &str, vmid: u32, write: &Write) -> Result<(), Refusal> {
+    fn may_write(
+        &self,
+        caller: &Caller,
+        node: &str,
+        vmid: u32,
+        write: &Write,
+    ) -> Result<(), Refusal> {
         for (key, value) in &write.set {
             if !grammar::is_known(key) {
                 let text = "property is not defined in schema and the schema does not allow additional properties";
@@ -125,20 +164,30 @@ impl Cluster {
             }
             grammar::check(key, value).map_err(|text| Refusal::parameter(key, text))?;
             let romfile = is_hostpci(key)
-                && grammar::properties(value, "host").is_ok_and(|p| grammar::property(&p, "romfile").is_some());
+                && grammar::properties(value, "host")
+                    .is_ok_and(|p| grammar::property(&p, "romfile").is_some());
             if romfile && !caller.is_root_ticket() {
-                return Err(Refusal::parameter(key, "only root@pam can set 'romfile' option"));
+                return Err(Refusal::parameter(
+                    key,
+                    "only root@pam can set 'romfile' option",
+                ));
             }
         }
         if write.skiplock && !caller.is_root_ticket() {
-            return Err(Refusal::parameter("skiplock", "Only root may use this option."));
+            return Err(Refusal::parameter(
+                "skiplock",
+                "Only root may use this option.",
+            ));
         }
         if write.set.is_empty() && write.delete.is_empty() && write.revert.is_empty() {
             return Err(Refusal::new(500, "no options specified"));
         }
         for key in &write.delete {
             if !grammar::is_known(key) {
-                return Err(Refusal::parameter("delete", format!("unknown option '{key}'")));
+                return Err(Refusal::parameter(
+                    "delete",
+                    format!("unknown option '{key}'"),
+                ));
             }
             if write.set.iter().any(|(set, _)| set == key) {
                 let text = format!("you can't use '-{key}' and -delete {key}' at the same time");
@@ -147,14 +196,26 @@ impl Cluster {
         }
         let revert = write.revert.iter().find(|key| !grammar::is_known(key));
         if let Some(key) = revert {
-            return Err(Refusal::parameter("revert", format!("unknown option '{key}'")));
+            return Err(Refusal::parameter(
+                "revert",
+                format!("unknown option '{key}'"),
+            ));
         }
-        for key in write.set.iter().map(|(key, _)| key).chain(&write.delete).chain(&write.revert) {
+        for key in write
+            .set
+            .iter()
+            .map(|(key, _)| key)
+            .chain(&write.delete)
+            .chain(&write.revert)
+        {
             match grammar::need(key) {
                 Need::Privilege(name) => caller.require(&format!("/vms/{vmid}"), &[name])?,
                 Need::RootOnly if caller.is_root_ticket() => {}
                 Need::RootOnly => {
-                    return Err(Refusal::new(500, format!("only root can set '{key}' config")));
+                    return Err(Refusal::new(
+                        500,
+                        format!("only root can set '{key}' config"),
+                    ));
                 }
             }
         }
@@ -169,7 +230,9 @@ impl Cluster {
         write: &Write,
         rng: &mut StdRng,
     ) -> Result<(), Refusal> {
-        let Some(vm) = self.vms.get_mut(&vmid) else { return Ok(()) };
+        let Some(vm) = self.vms.get_mut(&vmid) else {
+            return Ok(());
+        };
         for key in &write.revert {
             vm.pending.remove(key);
         }
@@ -201,7 +264,9 @@ impl Cluster {
 
     /// Drops what changes nothing and applies what can be applied now.
     fn settle(&mut self, vmid: u32) {
-        let Some(vm) = self.vms.get_mut(&vmid) else { return };
+        let Some(vm) = self.vms.get_mut(&vmid) else {
+            return;
+        };
         let config = vm.config.clone();
         vm.pending.retain(|key, change| match change {
             Change::Set(value) => config.get(key) != Some(value),
@@ -210,8 +275,12 @@ impl Cluster {
         if !vm.running {
             return vm.apply_pending();
         }
-        let now: Vec<String> =
-            vm.pending.keys().filter(|key| grammar::applies_while_running(key)).cloned().collect();
+        let now: Vec<String> = vm
+            .pending
+            .keys()
+            .filter(|key| grammar::applies_while_running(key))
+            .cloned()
+            .collect();
         for key in now {
             match vm.pending.remove(&key) {
                 Some(Change::Set(value)) => vm.config.insert(key, value),
@@ -234,7 +303,10 @@ fn may_touch_device(caller: &Caller, key: &str, value: &str) -> Result<(), Refus
     }
     let found = grammar::properties(value, "host").unwrap_or_default();
     if grammar::property(&found, "host").is_some() {
-        return Err(Refusal::new(500, format!("only root can set '{key}' config for non-mapped devices")));
+        return Err(Refusal::new(
+            500,
+            format!("only root can set '{key}' config for non-mapped devices"),
+        ));
     }
     let Some(id) = grammar::property(&found, "mapping") else {
         return Err(Refusal::new(500, "either 'host' or 'mapping' must be set."));

@@ -58,7 +58,10 @@ impl CreateVm {
             ("name", self.name),
             ("smbios1", format!("uuid={}", self.uuid)),
             ("cdrom", self.iso),
-            ("cpu", self.cpu.unwrap_or_else(|| "x86-64-v2-AES".to_owned())),
+            (
+                "cpu",
+                self.cpu.unwrap_or_else(|| "x86-64-v2-AES".to_owned()),
+            ),
             ("cores", self.cores.to_string()),
             ("sockets", self.sockets.to_string()),
             ("memory", self.memory_mib.to_string()),
@@ -70,11 +73,16 @@ impl CreateVm {
         options.extend(self.machine.map(|machine| ("machine", machine)));
         options.extend(self.numa.then(|| ("numa", "1".to_owned())));
         options.extend((!self.tags.is_empty()).then(|| ("tags", self.tags.join(";"))));
-        let mut options: Vec<(String, String)> =
-            options.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let mut options: Vec<(String, String)> = options
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
         for (n, (bridge, vlan)) in self.bridges.into_iter().enumerate() {
             let tag = vlan.map(|tag| format!(",tag={tag}")).unwrap_or_default();
-            options.push((format!("net{n}"), format!("virtio,bridge={bridge},firewall=1{tag}")));
+            options.push((
+                format!("net{n}"),
+                format!("virtio,bridge={bridge},firewall=1{tag}"),
+            ));
         }
         let devices = self.hostpci.into_iter().enumerate();
         options.extend(devices.map(|(n, value)| (format!("hostpci{n}"), value)));
@@ -137,10 +145,23 @@ impl Cluster {
         }
         if let Some(taken) = self.vms.get(&vmid) {
             let cause = format!("VM {vmid} already exists on node '{}'", taken.node);
-            return Err(Refusal::new(500, format!("unable to create VM {vmid} - {cause}")));
+            return Err(Refusal::new(
+                500,
+                format!("unable to create VM {vmid} - {cause}"),
+            ));
         }
-        let named = |key: &str| options.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone());
-        let mut stub = Vm { vmid, node: node.to_owned(), created: now, ..Vm::default() };
+        let named = |key: &str| {
+            options
+                .iter()
+                .find(|(k, _)| k == key)
+                .map(|(_, v)| v.clone())
+        };
+        let mut stub = Vm {
+            vmid,
+            node: node.to_owned(),
+            created: now,
+            ..Vm::default()
+        };
         stub.name = named("name").unwrap_or_default();
         stub.lock = Some("create".to_owned());
         let config = self.finished(rng, vmid, options, now);
@@ -178,9 +199,14 @@ impl Cluster {
             };
             config.insert(key, value);
         }
-        config.entry("boot".to_owned()).or_insert_with(|| "order=scsi0;ide2;net0".to_owned());
+        config
+            .entry("boot".to_owned())
+            .or_insert_with(|| "order=scsi0;ide2;net0".to_owned());
         let ctime = self.epoch + now.as_secs();
-        config.insert("meta".to_owned(), format!("creation-qemu=10.0.13,ctime={ctime}"));
+        config.insert(
+            "meta".to_owned(),
+            format!("creation-qemu=10.0.13,ctime={ctime}"),
+        );
         let id = uuid::Builder::from_random_bytes(rng.random()).into_uuid();
         config.insert("vmgenid".to_owned(), id.to_string());
         config.into_iter().collect()
@@ -208,41 +234,93 @@ impl Cluster {
         });
     }
 
-    fn provider_task_on(&mut self, vmid: u32, now: Duration, kind: &str, change: impl FnOnce(&mut Vm)) {
-        let Some(vm) = self.vms.get_mut(&vmid) else { return };
+    fn provider_task_on(
+        &mut self,
+        vmid: u32,
+        now: Duration,
+        kind: &str,
+        change: impl FnOnce(&mut Vm),
+    ) {
+        let Some(vm) = self.vms.get_mut(&vmid) else {
+            return;
+        };
         change(vm);
         vm.refresh();
         let node = vm.node.clone();
-        self.provider_task(now, &node, kind, &vmid.to_string(), Duration::from_millis(200));
+        self.provider_task(
+            now,
+            &node,
+            kind,
+            &vmid.to_string(),
+            Duration::from_millis(200),
+        );
     }
 
     /// A task of the provider that only shows in the task list: `download`, `imgcopy`, `imgdel`.
-    pub fn provider_task(&mut self, now: Duration, node: &str, kind: &str, id: &str, takes: Duration) -> String {
+    pub fn provider_task(
+        &mut self,
+        now: Duration,
+        node: &str,
+        kind: &str,
+        id: &str,
+        takes: Duration,
+    ) -> String {
         self.open(now, node, kind, id, PROVIDER, Job::Note { takes })
     }
 
     /// Removes whatever has this vmid; the task fails while it runs.
-    pub fn destroy_vm(&mut self, now: Duration, vmid: u32, takes: Duration) -> Result<String, String> {
-        self.destroy(now, PROVIDER, vmid, takes).map_err(|refusal| refusal.message)
+    pub fn destroy_vm(
+        &mut self,
+        now: Duration,
+        vmid: u32,
+        takes: Duration,
+    ) -> Result<String, String> {
+        self.destroy(now, PROVIDER, vmid, takes)
+            .map_err(|refusal| refusal.message)
     }
 
     /// Removes a VM for an API caller.
-    pub fn destroy_for(&mut self, now: Duration, caller: &Caller, node: &str, vmid: u32) -> Result<String, Refusal> {
+    pub fn destroy_for(
+        &mut self,
+        now: Duration,
+        caller: &Caller,
+        node: &str,
+        vmid: u32,
+    ) -> Result<String, Refusal> {
         caller.require(&format!("/vms/{vmid}"), &["VM.Allocate"])?;
         self.vm_on(node, vmid)?;
         self.destroy(now, &caller.id(), vmid, Duration::from_millis(500))
     }
 
-    fn destroy(&mut self, now: Duration, owner: &str, vmid: u32, takes: Duration) -> Result<String, Refusal> {
+    fn destroy(
+        &mut self,
+        now: Duration,
+        owner: &str,
+        vmid: u32,
+        takes: Duration,
+    ) -> Result<String, Refusal> {
         let vm = self.vms.get(&vmid).ok_or_else(|| no_such_vm("", vmid))?;
         if vm.config.get("protection").is_some_and(|v| v == "1") {
-            return Err(Refusal::new(500, format!("can't remove VM {vmid} - protection mode enabled")));
+            return Err(Refusal::new(
+                500,
+                format!("can't remove VM {vmid} - protection mode enabled"),
+            ));
         }
         if vm.running {
-            return Err(Refusal::new(500, format!("VM {vmid} is running - destroy failed")));
+            return Err(Refusal::new(
+                500,
+                format!("VM {vmid} is running - destroy failed"),
+            ));
         }
         let node = vm.node.clone();
-        Ok(self.open(now, &node, "qmdestroy", &vmid.to_string(), owner, Job::Destroy { takes }))
+        Ok(self.open(
+            now,
+            &node,
+            "qmdestroy",
+            &vmid.to_string(),
+            owner,
+            Job::Destroy { takes },
+        ))
     }
 
     /// A VM if it is on that node.
@@ -250,7 +328,10 @@ impl Cluster {
         if !self.nodes.iter().any(|known| known.name == node) {
             return Err(unknown_node(node));
         }
-        self.vms.get(&vmid).filter(|vm| vm.node == node).ok_or_else(|| no_such_vm(node, vmid))
+        self.vms
+            .get(&vmid)
+            .filter(|vm| vm.node == node)
+            .ok_or_else(|| no_such_vm(node, vmid))
     }
 }
 
@@ -270,10 +351,20 @@ pub(super) fn with_mac(value: &str, rng: &mut StdRng) -> String {
 
 /// `local:1` becomes the volume it made.
 fn allocated(value: &str, vmid: u32, disk: u32, efi: bool) -> String {
-    let (volume, rest) = value.split_once(',').map_or((value, ""), |(volume, rest)| (volume, rest));
-    let Some((storage, size)) = volume.split_once(':') else { return value.to_owned() };
-    let Ok(size) = size.parse::<u64>() else { return value.to_owned() };
-    let size = if efi { "528K".to_owned() } else { format!("{size}G") };
+    let (volume, rest) = value
+        .split_once(',')
+        .map_or((value, ""), |(volume, rest)| (volume, rest));
+    let Some((storage, size)) = volume.split_once(':') else {
+        return value.to_owned();
+    };
+    let Ok(size) = size.parse::<u64>() else {
+        return value.to_owned();
+    };
+    let size = if efi {
+        "528K".to_owned()
+    } else {
+        format!("{size}G")
+    };
     let comma = if rest.is_empty() { "" } else { "," };
     format!("{storage}:{vmid}/vm-{vmid}-disk-{disk}.raw{comma}{rest},size={size}")
 }

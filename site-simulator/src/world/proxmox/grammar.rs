@@ -17,8 +17,16 @@ const BOOLEANS: &[&str] = &[
     "autostart",
     "ciupgrade",
 ];
-const INTEGERS: &[&str] =
-    &["cores", "sockets", "vcpus", "balloon", "shares", "cpuunits", "migrate_downtime", "smp"];
+const INTEGERS: &[&str] = &[
+    "cores",
+    "sockets",
+    "vcpus",
+    "balloon",
+    "shares",
+    "cpuunits",
+    "migrate_downtime",
+    "smp",
+];
 const TEXTS: &[&str] = &[
     "name",
     "description",
@@ -113,7 +121,8 @@ pub(super) fn is_known(key: &str) -> bool {
     BOOLEANS.contains(&key)
         || INTEGERS.contains(&key)
         || TEXTS.contains(&key)
-        || family(key).is_some_and(|(name, n)| FAMILIES.iter().any(|(f, count)| *f == name && n < *count))
+        || family(key)
+            .is_some_and(|(name, n)| FAMILIES.iter().any(|(f, count)| *f == name && n < *count))
 }
 
 /// Whether the API shows the option as a number.
@@ -125,7 +134,15 @@ pub fn is_number(key: &str) -> bool {
 pub(super) fn applies_while_running(key: &str) -> bool {
     matches!(
         key,
-        "name" | "description" | "tags" | "onboot" | "protection" | "startup" | "hotplug" | "shares" | "hookscript"
+        "name"
+            | "description"
+            | "tags"
+            | "onboot"
+            | "protection"
+            | "startup"
+            | "hotplug"
+            | "shares"
+            | "hookscript"
     ) || family(key).is_some_and(|(name, _)| name == "net")
 }
 
@@ -134,14 +151,16 @@ pub(super) fn need(key: &str) -> Need {
     let name = family(key).map_or(key, |(name, _)| name);
     Need::Privilege(match name {
         "hugepages" | "args" | "affinity" | "lock" | "hookscript" => return Need::RootOnly,
-        "machine" | "smbios" | "scsihw" | "vga" | "hotplug" | "hostpci" | "usb" | "serial" | "parallel"
-        | "audio" | "rng" | "watchdog" | "vmgenid" => "VM.Config.HWType",
+        "machine" | "smbios" | "scsihw" | "vga" | "hotplug" | "hostpci" | "usb" | "serial"
+        | "parallel" | "audio" | "rng" | "watchdog" | "vmgenid" => "VM.Config.HWType",
         "net" | "ipconfig" | "nameserver" | "searchdomain" => "VM.Config.Network",
         "cores" | "sockets" | "vcpus" | "cpu" | "cpuunits" | "cpulimit" | "numa" => "VM.Config.CPU",
         "memory" | "balloon" | "shares" => "VM.Config.Memory",
         "scsi" | "ide" | "sata" | "virtio" | "efidisk" | "tpmstate" | "unused" => "VM.Config.Disk",
         "cdrom" => "VM.Config.CDROM",
-        "ciuser" | "cipassword" | "cicustom" | "citype" | "sshkeys" | "ciupgrade" => "VM.Config.Cloudinit",
+        "ciuser" | "cipassword" | "cicustom" | "citype" | "sshkeys" | "ciupgrade" => {
+            "VM.Config.Cloudinit"
+        }
         _ => "VM.Config.Options",
     })
 }
@@ -152,7 +171,9 @@ pub(super) fn properties(value: &str, default_key: &str) -> Result<Properties, S
     for part in value.split(',').filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or((default_key, part));
         if found.iter().any(|(known, _)| known == key) {
-            return Err(format!("invalid format - duplicate key in comma-separated list property: {key}\n"));
+            return Err(format!(
+                "invalid format - duplicate key in comma-separated list property: {key}\n"
+            ));
         }
         found.push((key.to_owned(), value.to_owned()));
     }
@@ -161,7 +182,10 @@ pub(super) fn properties(value: &str, default_key: &str) -> Result<Properties, S
 
 /// A property's value.
 pub(super) fn property<'a>(properties: &'a Properties, key: &str) -> Option<&'a str> {
-    properties.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    properties
+        .iter()
+        .find(|(known, _)| known == key)
+        .map(|(_, value)| value.as_str())
 }
 
 /// Whether a property is set to a true value.
@@ -180,10 +204,17 @@ fn boolean(value: &str) -> Option<bool> {
 /// Checks a value; the error is the API's own text for that parameter.
 pub(super) fn check(key: &str, value: &str) -> Result<(), String> {
     if BOOLEANS.contains(&key) {
-        return if matches!(value, "0" | "1") { Ok(()) } else { Err(wrong_type("boolean", value)) };
+        return if matches!(value, "0" | "1") {
+            Ok(())
+        } else {
+            Err(wrong_type("boolean", value))
+        };
     }
     if INTEGERS.contains(&key) {
-        return value.parse::<i64>().map(drop).map_err(|_| wrong_type("integer", value));
+        return value
+            .parse::<i64>()
+            .map(drop)
+            .map_err(|_| wrong_type("integer", value));
     }
     match family(key).map_or(key, |(name, _)| name) {
         "hostpci" => check_hostpci(key, value),
@@ -194,9 +225,9 @@ pub(super) fn check(key: &str, value: &str) -> Result<(), String> {
         }
         "tags" => normal_tags(value).map(drop),
         "smbios" => properties(value, "uuid").map(drop),
-        "bios" if !matches!(value, "seabios" | "ovmf") => {
-            Err(format!("value '{value}' does not have a value in the enumeration 'seabios, ovmf'"))
-        }
+        "bios" if !matches!(value, "seabios" | "ovmf") => Err(format!(
+            "value '{value}' does not have a value in the enumeration 'seabios, ovmf'"
+        )),
         _ => Ok(()),
     }
 }
@@ -225,13 +256,15 @@ fn check_hostpci(key: &str, value: &str) -> Result<(), String> {
             }
             "host" => value.split(';').all(is_address),
             "mapping" => is_config_id(&value),
-            "vendor-id" | "device-id" | "sub-vendor-id" | "sub-device-id" => {
-                value.strip_prefix("0x").is_some_and(|hex| hex.len() == 4 && is_hex(hex))
-            }
+            "vendor-id" | "device-id" | "sub-vendor-id" | "sub-device-id" => value
+                .strip_prefix("0x")
+                .is_some_and(|hex| hex.len() == 4 && is_hex(hex)),
             _ => !value.is_empty(),
         };
         if !fits {
-            return Err(format_error(&format!("{key}.{name}: value does not match the regex pattern")));
+            return Err(format_error(&format!(
+                "{key}.{name}: value does not match the regex pattern"
+            )));
         }
     }
     Ok(())
@@ -242,7 +275,9 @@ fn check_net(key: &str, value: &str) -> Result<(), String> {
     let model = net_model(&found);
     let known = ["virtio", "e1000", "e1000e", "rtl8139", "vmxnet3"];
     if model.is_none_or(|model| !known.contains(&model)) {
-        return Err(format_error(&format!("{key}.model: property is missing and it is not optional")));
+        return Err(format_error(&format!(
+            "{key}.model: property is missing and it is not optional"
+        )));
     }
     Ok(())
 }
@@ -264,18 +299,26 @@ fn check_machine(value: &str) -> Result<(), String> {
     if plain || pinned {
         Ok(())
     } else {
-        Err(format_error("machine.type: value does not match the regex pattern"))
+        Err(format_error(
+            "machine.type: value does not match the regex pattern",
+        ))
     }
 }
 
 /// Tags as they are stored: lower case, sorted, each once.
 pub(super) fn normal_tags(value: &str) -> Result<String, String> {
     let split = |c: char| c == ';' || c == ',' || c.is_ascii_whitespace();
-    let mut tags: Vec<String> =
-        value.split(split).filter(|tag| !tag.is_empty()).map(str::to_ascii_lowercase).collect();
+    let mut tags: Vec<String> = value
+        .split(split)
+        .filter(|tag| !tag.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
     let first = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let fits = |tag: &String| {
-        tag.starts_with(first) && tag.chars().all(|c| first(c) || matches!(c, '-' | '+' | '.'))
+        tag.starts_with(first)
+            && tag
+                .chars()
+                .all(|c| first(c) || matches!(c, '-' | '+' | '.'))
     };
     if !tags.iter().all(fits) {
         return Err("invalid format - invalid characters in tag\n".to_owned());
@@ -286,16 +329,22 @@ pub(super) fn normal_tags(value: &str) -> Result<String, String> {
 }
 
 fn is_hex(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_digit() || matches!(c, 'a'..='f' | 'A'..='F'))
+    text.chars()
+        .all(|c| c.is_ascii_digit() || matches!(c, 'a'..='f' | 'A'..='F'))
 }
 
 fn is_lower_hex(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_digit() || matches!(c, 'a'..='f'))
+    text.chars()
+        .all(|c| c.is_ascii_digit() || matches!(c, 'a'..='f'))
 }
 
 /// `[dddd:]bb:dd[.f]` in lower case.
 fn is_address(text: &str) -> bool {
-    let short = text.splitn(2, ':').nth(1).filter(|rest| rest.contains(':')).map_or(text, |rest| rest);
+    let short = text
+        .split_once(':')
+        .map(|(_, rest)| rest)
+        .filter(|rest| rest.contains(':'))
+        .unwrap_or(text);
     let domain = text.strip_suffix(short).unwrap_or_default();
     (domain.is_empty() || (domain.len() == 5 && is_lower_hex(domain.trim_end_matches(':'))))
         && is_slot(short)
@@ -307,23 +356,29 @@ pub(super) fn is_full_address(text: &str) -> bool {
 }
 
 fn is_slot(text: &str) -> bool {
-    let (slot, function) = text.split_once('.').map_or((text, None), |(slot, f)| (slot, Some(f)));
+    let (slot, function) = text
+        .split_once('.')
+        .map_or((text, None), |(slot, f)| (slot, Some(f)));
     let hex2 = |part: &str| part.len() == 2 && is_lower_hex(part);
-    slot.split_once(':').is_some_and(|(bus, device)| hex2(bus) && hex2(device))
+    slot.split_once(':')
+        .is_some_and(|(bus, device)| hex2(bus) && hex2(device))
         && function.is_none_or(|f| f.len() == 1 && is_lower_hex(f))
 }
 
 /// `vvvv:dddd` without `0x`.
 pub(super) fn is_device_id(text: &str) -> bool {
     let hex4 = |part: &str| part.len() == 4 && is_hex(part);
-    text.split_once(':').is_some_and(|(vendor, device)| hex4(vendor) && hex4(device))
+    text.split_once(':')
+        .is_some_and(|(vendor, device)| hex4(vendor) && hex4(device))
 }
 
 /// A configuration id: a letter, then letters, digits, `_` and `-`; two characters at least.
 pub(super) fn is_config_id(text: &str) -> bool {
     text.len() >= 2
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 fn is_dns_name(text: &str) -> bool {
@@ -357,11 +412,23 @@ mod tests {
             assert_eq!(check(key, value), Ok(()), "{key}={value}");
         }
         let bad = [
-            ("hostpci5", "mapping=h100,bogus=1", "hostpci5.bogus: property is not defined"),
+            (
+                "hostpci5",
+                "mapping=h100,bogus=1",
+                "hostpci5.bogus: property is not defined",
+            ),
             ("hostpci5", "mapping=h100,pcie=1,pcie=0", "duplicate key"),
             ("hostpci5", "mapping=h100,pcie=maybe", "got 'maybe'"),
-            ("hostpci5", "host=0000:0A:00.0", "hostpci5.host: value does not match"),
-            ("hostpci5", "mapping=h100,vendor-id=10de", "vendor-id: value does not match"),
+            (
+                "hostpci5",
+                "host=0000:0A:00.0",
+                "hostpci5.host: value does not match",
+            ),
+            (
+                "hostpci5",
+                "mapping=h100,vendor-id=10de",
+                "vendor-id: value does not match",
+            ),
             ("machine", "i440fx", "machine.type"),
             ("name", "has_underscore", "valid DNS name"),
             ("tags", "ok;-bad!", "invalid characters in tag"),
@@ -375,7 +442,10 @@ mod tests {
 
     #[test]
     fn tags_are_lower_case_sorted_and_unique() {
-        assert_eq!(normal_tags("b;a;Machine-Request.X;a").unwrap(), "a;b;machine-request.x");
+        assert_eq!(
+            normal_tags("b;a;Machine-Request.X;a").unwrap(),
+            "a;b;machine-request.x"
+        );
     }
 
     #[test]

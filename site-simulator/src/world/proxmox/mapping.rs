@@ -57,32 +57,48 @@ impl Cluster {
     /// One mapping.
     pub fn mapping(&self, caller: &Caller, id: &str) -> Result<&Mapping, Refusal> {
         caller.require(&format!("/mapping/pci/{id}"), &FAMILY)?;
-        self.mappings.get(id).ok_or_else(|| Refusal::new(500, format!("mapping '{id}' not found")))
+        self.mappings
+            .get(id)
+            .ok_or_else(|| Refusal::new(500, format!("mapping '{id}' not found")))
     }
 
     /// What is wrong with a mapping on a node.
     pub fn mapping_checks(&self, id: &str, mapping: &Mapping, node: &str) -> Vec<Check> {
         let entries = entries_of(mapping, node);
         if entries.is_empty() {
-            return vec![Check { severity: "warning", message: format!("No mapping for node {node}.") }];
+            return vec![Check {
+                severity: "warning",
+                message: format!("No mapping for node {node}."),
+            }];
         }
         let devices = self.devices_of(node);
         entries
             .iter()
             .filter_map(|entry| validate(id, entry, mapping.mdev, devices).err())
-            .map(|text| Check { severity: "error", message: format!("Invalid configuration: {text}\n") })
+            .map(|text| Check {
+                severity: "error",
+                message: format!("Invalid configuration: {text}\n"),
+            })
             .collect()
     }
 
     /// Makes a mapping; its content is not compared with any hardware.
-    pub fn create_mapping(&mut self, caller: &Caller, id: &str, mapping: Mapping) -> Result<(), Refusal> {
+    pub fn create_mapping(
+        &mut self,
+        caller: &Caller,
+        id: &str,
+        mapping: Mapping,
+    ) -> Result<(), Refusal> {
         caller.require("/mapping/pci", &["Mapping.Modify"])?;
         if !grammar::is_config_id(id) {
             let text = format!("invalid format - invalid configuration ID '{id}'\n");
             return Err(Refusal::parameter("id", text));
         }
         if mapping.map.is_empty() {
-            return Err(Refusal::parameter("map", "property is missing and it is not optional"));
+            return Err(Refusal::parameter(
+                "map",
+                "property is missing and it is not optional",
+            ));
         }
         check_entries(&mapping.map)?;
         if self.mappings.contains_key(id) {
@@ -103,9 +119,16 @@ impl Cluster {
     ) -> Result<(), Refusal> {
         caller.require(&format!("/mapping/pci/{id}"), &["Mapping.Modify"])?;
         check_entries(&mapping.map)?;
-        let refuse = |text: &str| Err(Refusal::new(500, format!("update hardware mapping failed: {text}")));
+        let refuse = |text: &str| {
+            Err(Refusal::new(
+                500,
+                format!("update hardware mapping failed: {text}"),
+            ))
+        };
         if digest.is_some_and(|digest| !digest.is_empty() && digest != self.mapping_digest()) {
-            return refuse("detected modified configuration - file changed by other user? Try again.");
+            return refuse(
+                "detected modified configuration - file changed by other user? Try again.",
+            );
         }
         let Some(known) = self.mappings.get_mut(id) else {
             return refuse(&format!("pci ID '{id}' does not exist"));
@@ -131,11 +154,16 @@ impl Cluster {
     pub fn pci_devices(&self, caller: &Caller, node: &str) -> Result<&[PciDevice], Refusal> {
         caller.require("/", &["Sys.Audit", "Sys.Modify"])?;
         let known = self.nodes.iter().find(|known| known.name == node);
-        known.map(|node| node.pci.as_slice()).ok_or_else(|| unknown_node(node))
+        known
+            .map(|node| node.pci.as_slice())
+            .ok_or_else(|| unknown_node(node))
     }
 
     pub(super) fn devices_of(&self, node: &str) -> &[PciDevice] {
-        self.nodes.iter().find(|known| known.name == node).map_or(&[], |node| node.pci.as_slice())
+        self.nodes
+            .iter()
+            .find(|known| known.name == node)
+            .map_or(&[], |node| node.pci.as_slice())
     }
 }
 
@@ -159,31 +187,53 @@ pub(super) fn addresses_of(entry: &Properties, devices: &[PciDevice]) -> Vec<Str
         return vec![path.to_owned()];
     }
     let prefix = format!("{path}.");
-    devices.iter().map(|device| device.address.clone()).filter(|a| a.starts_with(&prefix)).collect()
+    devices
+        .iter()
+        .map(|device| device.address.clone())
+        .filter(|a| a.starts_with(&prefix))
+        .collect()
 }
 
 /// Compares an entry with the hardware; the error is the API's own text.
-pub(super) fn validate(id: &str, entry: &Properties, mdev: bool, devices: &[PciDevice]) -> Result<(), String> {
+pub(super) fn validate(
+    id: &str,
+    entry: &Properties,
+    mdev: bool,
+    devices: &[PciDevice],
+) -> Result<(), String> {
     let path = grammar::property(entry, "path").unwrap_or_default();
-    let address = if path.contains('.') { path.to_owned() } else { format!("{path}.0") };
+    let address = if path.contains('.') {
+        path.to_owned()
+    } else {
+        format!("{path}.0")
+    };
     let Some(device) = devices.iter().find(|device| device.address == address) else {
         return Err(format!("pci device '{address}' not found"));
     };
     let expected = [
         ("id", Some(device.id.clone())),
-        ("iommugroup", device.iommu_group.map(|group| group.to_string())),
+        (
+            "iommugroup",
+            device.iommu_group.map(|group| group.to_string()),
+        ),
         ("subsystem-id", device.subsystem_id.clone()),
     ];
     for (name, expected) in expected {
         match (expected, grammar::property(entry, name)) {
             (Some(expected), Some(found)) if !expected.eq_ignore_ascii_case(found) => {
-                return Err(format!("'{name}' does not match for '{id}' ({expected} != {found})"));
+                return Err(format!(
+                    "'{name}' does not match for '{id}' ({expected} != {found})"
+                ));
             }
             (Some(_), None) => {
-                return Err(format!("missing expected property '{name}' for device '{address}'"));
+                return Err(format!(
+                    "missing expected property '{name}' for device '{address}'"
+                ));
             }
             (None, Some(_)) => {
-                return Err(format!("unexpected property '{name}' configured for device '{address}'"));
+                return Err(format!(
+                    "unexpected property '{name}' configured for device '{address}'"
+                ));
             }
             _ => {}
         }
@@ -197,7 +247,8 @@ pub(super) fn validate(id: &str, entry: &Properties, mdev: bool, devices: &[PciD
 fn check_entries(map: &[String]) -> Result<(), Refusal> {
     for (index, entry) in map.iter().enumerate() {
         let name = format!("map[{index}]");
-        let entry = grammar::properties(entry, "node").map_err(|text| Refusal::parameter(&name, text))?;
+        let entry =
+            grammar::properties(entry, "node").map_err(|text| Refusal::parameter(&name, text))?;
         let bad = |key: &str, text: &str| {
             let text = format!("invalid format - format error\n{name}.{key}: {text}\n");
             Refusal::parameter(&name, text)
@@ -214,8 +265,7 @@ fn check_entries(map: &[String]) -> Result<(), Refusal> {
                 "iommugroup" => value.parse::<u32>().is_ok(),
                 "node" | "description" => true,
                 _ => {
-                    let text =
-                        "property is not defined in schema and the schema does not allow additional properties";
+                    let text = "property is not defined in schema and the schema does not allow additional properties";
                     return Err(bad(key, text));
                 }
             };

@@ -15,8 +15,10 @@ mod create;
 mod grammar;
 mod ha;
 mod mapping;
+mod passthrough;
 mod power;
 mod reads;
+mod steps;
 mod tasks;
 mod vm;
 
@@ -134,8 +136,13 @@ impl Cluster {
 
     /// Lets the bearer of `user@realm!id=secret` in.
     pub fn accept_token(&mut self, token: &str, role: Role) {
-        let privileges = if role == Role::Reader { READER } else { OPERATOR };
-        self.access.add(token, everywhere(privileges), role == Role::Expired);
+        let privileges = if role == Role::Reader {
+            READER
+        } else {
+            OPERATOR
+        };
+        self.access
+            .add(token, everywhere(privileges), role == Role::Expired);
     }
 
     /// Lets the bearer of `user@realm!id=secret` in with exactly these privileges.
@@ -150,7 +157,9 @@ impl Cluster {
 
     /// Lowest free vmid from 100 on.
     pub fn next_id(&self) -> u32 {
-        (100..).find(|id| !self.vms.contains_key(id)).unwrap_or(u32::MAX)
+        (100..u32::MAX)
+            .find(|id| !self.vms.contains_key(id))
+            .unwrap_or(u32::MAX)
     }
 
     /// Node names.
@@ -208,9 +217,13 @@ impl Cluster {
         if self.next_broadcast > now {
             return;
         }
-        let missed = (now - self.next_broadcast).as_secs() / BROADCAST.as_secs();
+        let missed = now.saturating_sub(self.next_broadcast).as_secs() / BROADCAST.as_secs();
         self.next_broadcast += BROADCAST * u32::try_from(missed + 1).unwrap_or(u32::MAX);
-        self.shown = self.vms.values().map(|vm| (vm.vmid, reads::Shown::of(vm))).collect();
+        self.shown = self
+            .vms
+            .values()
+            .map(|vm| (vm.vmid, reads::Shown::of(vm)))
+            .collect();
     }
 }
 
@@ -222,11 +235,15 @@ fn generated_mac(rng: &mut StdRng) -> String {
 
 /// The refusal of a call that had to be passed to a node nobody knows.
 fn unknown_node(node: &str) -> Refusal {
-    let cause = format!("failed to get address info for: {node}: Temporary failure in name resolution");
+    let cause =
+        format!("failed to get address info for: {node}: Temporary failure in name resolution");
     Refusal::new(500, format!("hostname lookup '{node}' failed - {cause}"))
 }
 
 /// The refusal of a VM that is not on that node.
 fn no_such_vm(node: &str, vmid: u32) -> Refusal {
-    Refusal::new(500, format!("Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist"))
+    Refusal::new(
+        500,
+        format!("Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist"),
+    )
 }

@@ -18,8 +18,15 @@ pub(super) struct Shown {
 
 impl Shown {
     pub(super) fn of(vm: &Vm) -> Self {
-        let name = vm.config.get("name").cloned().unwrap_or_else(|| format!("VM {}", vm.vmid));
-        Self { name, running: vm.running }
+        let name = vm
+            .config
+            .get("name")
+            .cloned()
+            .unwrap_or_else(|| format!("VM {}", vm.vmid));
+        Self {
+            name,
+            running: vm.running,
+        }
     }
 }
 
@@ -42,7 +49,11 @@ impl Cluster {
         let visible = |vm: &&Vm| caller.may(&format!("/vms/{}", vm.vmid), &["VM.Audit"]);
         let rows = self.vms.values().filter(visible).map(|vm| {
             let shown = self.shown.get(&vm.vmid);
-            Row { vm, name: shown.map(|s| s.name.as_str()), running: shown.map(|s| s.running) }
+            Row {
+                vm,
+                name: shown.map(|s| s.name.as_str()),
+                running: shown.map(|s| s.running),
+            }
         });
         rows.collect()
     }
@@ -62,7 +73,11 @@ impl Cluster {
         current: bool,
     ) -> Result<(BTreeMap<String, String>, String), Refusal> {
         let vm = self.look(caller, node, vmid)?;
-        let mut options = if current { vm.config.clone() } else { vm.intended() };
+        let mut options = if current {
+            vm.config.clone()
+        } else {
+            vm.intended()
+        };
         if let Some(lock) = &vm.lock {
             options.insert("lock".to_owned(), lock.clone());
         }
@@ -101,7 +116,8 @@ impl Cluster {
 impl Vm {
     /// Seconds since QEMU started.
     pub fn uptime(&self, now: Duration) -> u64 {
-        self.started.map_or(0, |started| now.saturating_sub(started).as_secs())
+        self.started
+            .map_or(0, |started| now.saturating_sub(started).as_secs())
     }
 
     /// Tags, as stored.
@@ -125,6 +141,9 @@ impl Vm {
         let disk = self.config.get("scsi0").map_or("", String::as_str);
         let found = grammar::properties(disk, "file").unwrap_or_default();
         let size = grammar::property(&found, "size").unwrap_or_default();
-        size.strip_suffix('G').and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) << 30
+        size.strip_suffix('G')
+            .and_then(|n| n.parse::<u64>().ok())
+            .unwrap_or(0)
+            << 30
     }
 }

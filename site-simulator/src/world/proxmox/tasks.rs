@@ -89,7 +89,15 @@ impl Task {
 
 impl Cluster {
     /// Opens a task; it begins as soon as time goes on.
-    pub(super) fn open(&mut self, now: Duration, node: &str, kind: &str, id: &str, owner: &str, job: Job) -> String {
+    pub(super) fn open(
+        &mut self,
+        now: Duration,
+        node: &str,
+        kind: &str,
+        id: &str,
+        owner: &str,
+        job: Job,
+    ) -> String {
         // What is told of before this is told without it.
         self.broadcast(now);
         self.last_pid += 3;
@@ -125,7 +133,11 @@ impl Cluster {
             task.end = Some(end);
             task.exit = Some(exit.to_owned());
         }
-        for vm in self.vms.values_mut().filter(|vm| vm.held_by.as_deref() == Some(upid)) {
+        for vm in self
+            .vms
+            .values_mut()
+            .filter(|vm| vm.held_by.as_deref() == Some(upid))
+        {
             vm.held_by = None;
         }
     }
@@ -142,7 +154,8 @@ impl Cluster {
 
     /// Whether a task runs, and its exit status.
     pub fn task_status(&self, upid: &str) -> Option<(bool, Option<String>)> {
-        self.task_of(upid).map(|task| (task.exit.is_none(), task.exit.clone()))
+        self.task_of(upid)
+            .map(|task| (task.exit.is_none(), task.exit.clone()))
     }
 
     /// A task, if the caller may see it: one's own always, others' with `Sys.Audit`.
@@ -152,7 +165,10 @@ impl Cluster {
         }
         let node = upid.split(':').nth(1).unwrap_or_default();
         let task = self.task_of(upid);
-        let own = upid.split(':').nth(7).is_some_and(|owner| owner == caller.id());
+        let own = upid
+            .split(':')
+            .nth(7)
+            .is_some_and(|owner| owner == caller.id());
         if !own {
             caller.require(&format!("/nodes/{node}"), &["Sys.Audit"])?;
         }
@@ -162,7 +178,8 @@ impl Cluster {
     /// Tasks the caller may see, newest first.
     pub fn tasks(&self, caller: &Caller) -> Vec<&Task> {
         let visible = |task: &&Task| {
-            task.owner == caller.id() || caller.may(&format!("/nodes/{}", task.node), &["Sys.Audit"])
+            task.owner == caller.id()
+                || caller.may(&format!("/nodes/{}", task.node), &["Sys.Audit"])
         };
         self.tasks.iter().rev().filter(visible).collect()
     }
@@ -188,7 +205,9 @@ impl Cluster {
 pub fn log_of(task: &Task) -> Vec<String> {
     let mut lines = task.lines.clone();
     match task.exit.as_deref() {
-        Some(exit) if exit == "OK" || exit.starts_with("WARNINGS") => lines.push(format!("TASK {exit}")),
+        Some(exit) if exit == "OK" || exit.starts_with("WARNINGS") => {
+            lines.push(format!("TASK {exit}"));
+        }
         Some(exit) => lines.push(format!("TASK ERROR: {exit}")),
         None => {}
     }

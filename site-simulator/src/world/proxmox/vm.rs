@@ -108,7 +108,9 @@ impl Vm {
         }
         if let Some(smbios) = self.config.get("smbios1") {
             let found = grammar::properties(smbios, "uuid").unwrap_or_default();
-            self.uuid = grammar::property(&found, "uuid").unwrap_or_default().to_ascii_lowercase();
+            self.uuid = grammar::property(&found, "uuid")
+                .unwrap_or_default()
+                .to_ascii_lowercase();
         }
         self.macs = self
             .config
@@ -123,7 +125,10 @@ impl Vm {
 
     /// The number of an option, or a default.
     pub fn number(&self, key: &str, default: u64) -> u64 {
-        self.config.get(key).and_then(|v| v.parse().ok()).unwrap_or(default)
+        self.config
+            .get(key)
+            .and_then(|v| v.parse().ok())
+            .unwrap_or(default)
     }
 }
 

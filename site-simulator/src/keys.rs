@@ -6,9 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pgp::composed::{ArmorOptions, DetachedSignature, KeyType, SecretKeyParamsBuilder, SignedPublicKey};
-use pgp::composed::Deserializable as _;
-use pgp::types::KeyDetails as _;
+use pgp::composed::{
+    ArmorOptions, Deserializable as _, DetachedSignature, KeyType, SecretKeyParamsBuilder, SignedPublicKey,
+    SignedSecretKey,
+};
+use pgp::packet::{KeyFlags, SignatureConfig, SignatureType, Subpacket, SubpacketData};
+use pgp::types::{KeyDetails as _, Password, Tag, Timestamp};
 use rand08::rngs::OsRng;
 use secrecy::SecretString;
 
@@ -105,7 +108,8 @@ pub(crate) fn generate(wall: SystemTime, providers: &[String]) -> Result<Keys, S
         role,
         provider: None,
     };
-    let fresh = wall + KEY_LIFETIME;
+    // Made a moment ago, so that no clock finds it made in the future.
+    let fresh = wall + KEY_LIFETIME.saturating_sub(Duration::from_secs(60));
     let stale = wall.checked_sub(Duration::from_secs(3600)).unwrap_or(SystemTime::UNIX_EPOCH);
     credentials.omni_admin_key = add("automation", user("automation", Role::Admin), fresh)?;
     credentials.omni_key = add("bootstrap", user("bootstrap", Role::Operator), fresh)?;
@@ -124,14 +128,7 @@ pub(crate) fn generate(wall: SystemTime, providers: &[String]) -> Result<Keys, S
 }
 
 fn account(name: &str, caller: Caller, expires: SystemTime) -> Result<(Account, SecretString), String> {
-    let mut params = SecretKeyParamsBuilder::default();
-    params
-        .key_type(KeyType::Ed25519Legacy)
-        .can_certify(true)
-        .can_sign(true)
-        .primary_user_id(format!("{name} <{}>", caller.identity));
-    let params = params.build().map_err(|error| error.to_string())?;
-    let secret = params.generate(OsRng).map_err(|error| error.to_string())?;
+    let secret = lasting_key(&format!("{name} <{}>", caller.identity), expires).map_err(|e| e.to_string())?;
     let armored = secret.to_armored_string(ArmorOptions::default()).map_err(|error| error.to_string())?;
     let public = SignedPublicKey::from(secret);
     let key = serde_json::json!({"name": name, "pgp_key": armored}).to_string();
@@ -142,6 +139,44 @@ fn account(name: &str, caller: Caller, expires: SystemTime) -> Result<(Account, 
         expires,
     };
     Ok((account, SecretString::from(STANDARD.encode(key))))
+}
+
+/// A signing key whose self-signature says that it ends at `expires`, a year after it was made.
+fn lasting_key(user: &str, expires: SystemTime) -> Result<SignedSecretKey, Box<dyn std::error::Error>> {
+    let born = Timestamp::try_from(expires.checked_sub(KEY_LIFETIME).unwrap_or(SystemTime::UNIX_EPOCH))?;
+    let mut params = SecretKeyParamsBuilder::default();
+    params
+        .key_type(KeyType::Ed25519Legacy)
+        .can_certify(true)
+        .can_sign(true)
+        .created_at(born)
+        .primary_user_id(user.to_owned());
+    let params = params.build()?;
+    let mut key = params.generate(OsRng)?;
+    let primary = &key.primary_key;
+    let mut flags = KeyFlags::default();
+    flags.set_certify(true);
+    flags.set_sign(true);
+    let life = pgp::types::Duration::from_secs(u32::try_from(KEY_LIFETIME.as_secs()).unwrap_or(u32::MAX));
+    let mut config = SignatureConfig::from_key(OsRng, primary, SignatureType::CertPositive)?;
+    config.hashed_subpackets = vec![
+        Subpacket::regular(SubpacketData::SignatureCreationTime(born))?,
+        Subpacket::regular(SubpacketData::IssuerFingerprint(primary.fingerprint()))?,
+        Subpacket::regular(SubpacketData::KeyFlags(flags))?,
+        Subpacket::regular(SubpacketData::KeyExpirationTime(life))?,
+        Subpacket::regular(SubpacketData::SignatureExpirationTime(life))?,
+    ];
+    config.unhashed_subpackets =
+        vec![Subpacket::regular(SubpacketData::IssuerKeyId(primary.legacy_key_id()))?];
+    let mut users = Vec::new();
+    for user in &key.details.users {
+        let public = primary.public_key();
+        let signature =
+            config.clone().sign_certification(primary, &public, &Password::empty(), Tag::UserId, &user.id)?;
+        users.push(user.id.clone().into_signed(signature));
+    }
+    key.details.users = users;
+    Ok(key)
 }
 
 impl Keys {

@@ -11,7 +11,7 @@ use super::attach::{self, Attached, BEAT, Place};
 use super::{Event, Outcome, Run, Worked, finding, power, reserve, wait};
 use crate::diagnostic::Diagnostic;
 use crate::machines::{self, is_same_machine};
-use crate::observe::{Snapshot, Stage, observe, refresh};
+use crate::observe::{Snapshot, Stage, refresh};
 use crate::plan::{self, Finding, Plan, Slot};
 use crate::ports::{Failure, Hypervisor, PortResult, System};
 
@@ -32,11 +32,11 @@ struct Ended {
 }
 
 /// Fills the plan's slots with machine requests, works on all of them, and waits for the site.
-pub(super) async fn work_all(run: &Arc<Run>, plan: &Plan, outcome: &mut Outcome) {
-    let snapshot = match requests_made(run).await {
+pub(super) async fn work_all(run: &Arc<Run>, plan: &Plan, before: Snapshot, outcome: &mut Outcome) {
+    let snapshot = match requests_made(run, before).await {
         Ok(snapshot) => snapshot,
-        Err(errors) => {
-            outcome.failures.extend(errors.into_iter().map(|error| finding("the site cannot be read", error)));
+        Err(error) => {
+            outcome.failures.push(finding("the site cannot be read", error));
             return;
         }
     };
@@ -66,8 +66,8 @@ fn take(ended: Ended, outcome: &mut Outcome) {
 }
 
 /// Waits until Omni has made all machine requests, so that addresses are bound by id and not by chance.
-async fn requests_made(run: &Run) -> Result<Snapshot, Vec<crate::ports::PortError>> {
-    let mut snapshot = observe(&run.site, &run.ports).await?;
+async fn requests_made(run: &Run, before: Snapshot) -> PortResult<Snapshot> {
+    let mut snapshot = refresh(&run.site, &run.ports, &before).await?;
     let began = run.ports.clock.now();
     let mut told = false;
     while machines::missing(&run.site, &snapshot).values().any(|missing| *missing > 0) {
@@ -79,7 +79,7 @@ async fn requests_made(run: &Run) -> Result<Snapshot, Vec<crate::ports::PortErro
             told = true;
         }
         run.sleep(Duration::from_millis(250)).await;
-        snapshot = refresh(&run.site, &run.ports, &snapshot).await.map_err(|error| vec![error])?;
+        snapshot = refresh(&run.site, &run.ports, &snapshot).await?;
     }
     Ok(snapshot)
 }

@@ -121,8 +121,16 @@ pub async fn apply(
         started,
     });
     let mut outcome = Outcome::default();
-    if write_known(&run, plan, &mut outcome).await {
-        machine::work_all(&run, plan, &mut outcome).await;
+    // Read before the first write: between a template and its first cold window there is no time for it.
+    match observe(&run.site, &run.ports).await {
+        Ok(before) => {
+            if write_known(&run, plan, &mut outcome).await {
+                machine::work_all(&run, plan, before, &mut outcome).await;
+            }
+        }
+        Err(errors) => {
+            outcome.failures.extend(errors.into_iter().map(|error| finding("the site cannot be read", error)));
+        }
     }
     outcome.stopped = *run.options.stop.borrow();
     outcome.snapshot = observe(&run.site, &run.ports).await.ok();

@@ -399,3 +399,35 @@ async fn refusals_have_their_kind() {
         Failure::Denied
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_down_hides_its_own_guests_only() {
+    let world = site(Faults::default());
+    let port = Proxmox::new(Arc::clone(&world), PROVIDER);
+    let vmid = create(&world, "w-1", None);
+    cluster(&world, |cluster, _| {
+        cluster.set_unreachable(NODE, Some((595, "No route to host")))
+    });
+    pass(11.0).await;
+    assert_eq!(
+        port.vm_config(NODE, vmid).await.unwrap_err().failure,
+        Failure::Unreachable
+    );
+    assert_eq!(
+        port.pci_mappings(Some(NODE)).await.unwrap_err().failure,
+        Failure::Unreachable
+    );
+    let row = port.vms().await.unwrap().remove(0);
+    assert_eq!((row.name, row.status.as_str()), (None, "unknown"));
+    let states: Vec<String> = port
+        .nodes()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|node| node.status)
+        .collect();
+    assert_eq!(states, ["offline", "online"]);
+    assert!(port.pci_devices("pve2").await.is_ok());
+    cluster(&world, |cluster, _| cluster.set_unreachable(NODE, None));
+    assert!(port.vm_config(NODE, vmid).await.is_ok());
+}

@@ -213,9 +213,13 @@ fn power_word(running: bool) -> &'static str {
 impl Hypervisor for Proxmox {
     async fn nodes(&self) -> PortResult<Vec<Node>> {
         self.on(|cluster, _, _| {
-            let node = |name| Node {
-                name,
-                status: "online".to_owned(),
+            let node = |name: String| {
+                let online = cluster.is_reachable(&name);
+                let status = if online { "online" } else { "offline" };
+                Node {
+                    name,
+                    status: status.to_owned(),
+                }
             };
             Ok(cluster.nodes().into_iter().map(node).collect())
         })
@@ -354,6 +358,7 @@ impl Hypervisor for Proxmox {
 
     async fn pci_mappings(&self, check_node: Option<&str>) -> PortResult<Vec<PciMapping>> {
         self.on(|cluster, caller, _| {
+            check_node.map_or(Ok(()), |node| cluster.reach(node).map(drop))?;
             let digest = cluster.mapping_digest();
             let view = |(id, mapping): (&str, &Mapping)| PciMapping {
                 id: id.to_owned(),

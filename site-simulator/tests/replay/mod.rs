@@ -1,5 +1,6 @@
 //! What both replays share: recorded files, a clock that jumps, comparison by meaning.
 #![allow(dead_code)] // each test uses its part
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests stop and speak like tests
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -44,14 +45,31 @@ impl Clock for Stepped {
     }
 }
 
-/// The project's own copy if it is there, else the one beside the project.
-pub(crate) fn recordings(system: &str) -> Option<PathBuf> {
+/// Where recordings are: the project's own copies, and those beside the project. Either may be absent.
+pub(crate) fn recordings(system: &str) -> Vec<(&'static str, Vec<PathBuf>)> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let places = [
-        here.join("../tests/fixtures").join(system),
-        here.join("../../shared/wire").join(system),
+        ("fixtures", here.join("../tests/fixtures").join(system)),
+        ("shared", here.join("../../shared/wire").join(system)),
     ];
-    places.into_iter().find(|path| path.is_dir())
+    let present = places.into_iter().filter_map(|(place, folder)| {
+        let entries = std::fs::read_dir(folder).ok()?;
+        let numbered = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.ends_with(".json") && name.starts_with(|c: char| c.is_ascii_digit())
+        };
+        let mut files: Vec<PathBuf> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(numbered)
+            .collect();
+        files.sort();
+        Some((place, files))
+    });
+    let present: Vec<_> = present.collect();
+    if present.is_empty() {
+        println!("{system}: no recordings here");
+    }
+    present
 }
 
 /// Values that the real system and the simulated one choose for themselves, paired as they are first seen.

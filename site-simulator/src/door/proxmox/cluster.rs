@@ -40,11 +40,7 @@ pub(super) fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply
     let data = match (method, path) {
         ("GET", ["nodes"]) => {
             params.verify(&[])?;
-            cluster
-                .hosts()
-                .iter()
-                .map(|node| node_row(node, uptime))
-                .collect()
+            node_rows(cluster, uptime)
         }
         ("GET", ["nodes", node, "status"]) => node_status(host(cluster, caller, node)?, uptime),
         ("GET", ["nodes", node, "storage"]) => storages(host(cluster, caller, node)?),
@@ -74,16 +70,24 @@ pub(super) fn host<'a>(
     node: &str,
 ) -> Result<&'a NodeBlueprint, Refusal> {
     caller.require(&format!("/nodes/{node}"), &["Sys.Audit"])?;
-    let missing = || {
-        let cause =
-            format!("failed to get address info for: {node}: Temporary failure in name resolution");
-        Refusal::new(500, format!("hostname lookup '{node}' failed - {cause}"))
+    cluster.reach(node)
+}
+
+fn node_rows(cluster: &Cluster, uptime: u64) -> Value {
+    let row = |node: &NodeBlueprint| {
+        let mut row = node_row(node, uptime);
+        row["status"] = json!(online(cluster, &node.name));
+        row
     };
-    cluster
-        .hosts()
-        .iter()
-        .find(|host| host.name == node)
-        .ok_or_else(missing)
+    cluster.hosts().iter().map(row).collect()
+}
+
+fn online(cluster: &Cluster, node: &str) -> &'static str {
+    if cluster.is_reachable(node) {
+        "online"
+    } else {
+        "offline"
+    }
 }
 
 fn node_row(node: &NodeBlueprint, uptime: u64) -> Value {
@@ -213,6 +217,7 @@ fn resources(
     if kind.is_none_or(|kind| kind == "node") {
         for node in cluster.hosts() {
             let mut row = node_row(node, now.as_secs());
+            row["status"] = json!(online(cluster, &node.name));
             if let Value::Object(fields) = &mut row {
                 fields.remove("ssl_fingerprint");
                 fields.insert("cgroup-mode".to_owned(), json!(2));
@@ -311,7 +316,7 @@ fn cluster_status(cluster: &Cluster) -> Value {
             "name": name,
             "nodeid": if alone { 0 } else { index + 1 },
             "ip": format!("192.0.2.{}", index + 1),
-            "online": 1,
+            "online": u8::from(cluster.is_reachable(name)),
             "local": u8::from(index == 0),
             "level": "",
         }));

@@ -10,7 +10,7 @@ use super::access::{Caller, Refusal};
 use super::grammar;
 use super::tasks::Job;
 use super::vm::{self, Vm};
-use super::{Cluster, generated_mac, no_such_vm, unknown_node};
+use super::{Cluster, generated_mac, no_such_vm};
 
 /// Who the provider is to the cluster.
 const PROVIDER: &str = "root@pam";
@@ -133,9 +133,7 @@ impl Cluster {
         options: Vec<(String, String)>,
         takes: Duration,
     ) -> Result<String, Refusal> {
-        if !self.nodes.iter().any(|known| known.name == node) {
-            return Err(unknown_node(node));
-        }
+        self.reach(node)?;
         for (key, value) in &options {
             if !grammar::is_known(key) {
                 let text = "property is not defined in schema and the schema does not allow additional properties";
@@ -325,9 +323,7 @@ impl Cluster {
 
     /// A VM if it is on that node.
     pub(super) fn vm_on(&self, node: &str, vmid: u32) -> Result<&Vm, Refusal> {
-        if !self.nodes.iter().any(|known| known.name == node) {
-            return Err(unknown_node(node));
-        }
+        self.reach(node)?;
         self.vms
             .get(&vmid)
             .filter(|vm| vm.node == node)

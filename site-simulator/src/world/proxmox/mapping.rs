@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use proxmox_client::PciDevice;
 
+use super::Cluster;
 use super::access::{Caller, Refusal};
 use super::grammar::{self, Properties};
 use super::vm::sha1;
-use super::{Cluster, unknown_node};
 
 /// A mapping as `mapping/pci.cfg` has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -153,10 +153,7 @@ impl Cluster {
     /// PCI devices of a node.
     pub fn pci_devices(&self, caller: &Caller, node: &str) -> Result<&[PciDevice], Refusal> {
         caller.require("/", &["Sys.Audit", "Sys.Modify"])?;
-        let known = self.nodes.iter().find(|known| known.name == node);
-        known
-            .map(|node| node.pci.as_slice())
-            .ok_or_else(|| unknown_node(node))
+        self.reach(node).map(|node| node.pci.as_slice())
     }
 
     pub(super) fn devices_of(&self, node: &str) -> &[PciDevice] {

@@ -103,6 +103,7 @@ pub struct Cluster {
     epoch: u64,
     shown: BTreeMap<u32, reads::Shown>,
     next_broadcast: Duration,
+    unreachable: BTreeMap<String, (u16, String)>,
 }
 
 impl Cluster {
@@ -121,6 +122,7 @@ impl Cluster {
             epoch: EPOCH,
             shown: BTreeMap::new(),
             next_broadcast: BROADCAST,
+            unreachable: BTreeMap::new(),
         }
     }
 
@@ -170,6 +172,32 @@ impl Cluster {
     /// Nodes as they were described.
     pub fn hosts(&self) -> &[NodeBlueprint] {
         &self.nodes
+    }
+
+    /// Makes calls to a node fail as the proxy in front of it says, e.g. 595 "Connection refused"; `None` ends that.
+    /// Its guests run on.
+    pub fn set_unreachable(&mut self, node: &str, failure: Option<(u16, &str)>) {
+        match failure {
+            Some((status, text)) => {
+                self.unreachable
+                    .insert(node.to_owned(), (status, text.to_owned()));
+            }
+            None => drop(self.unreachable.remove(node)),
+        }
+    }
+
+    /// Whether the cluster can talk to a node.
+    pub fn is_reachable(&self, node: &str) -> bool {
+        !self.unreachable.contains_key(node)
+    }
+
+    /// A node, if a call can be passed on to it.
+    pub fn reach(&self, node: &str) -> Result<&NodeBlueprint, Refusal> {
+        if let Some((status, text)) = self.unreachable.get(node) {
+            return Err(Refusal::bare(*status, text.clone()));
+        }
+        let known = self.nodes.iter().find(|known| known.name == node);
+        known.ok_or_else(|| unknown_node(node))
     }
 
     /// A VM.
@@ -222,6 +250,7 @@ impl Cluster {
         self.shown = self
             .vms
             .values()
+            .filter(|vm| !self.unreachable.contains_key(&vm.node))
             .map(|vm| (vm.vmid, reads::Shown::of(vm)))
             .collect();
     }

@@ -11,7 +11,8 @@ use bootstrap_core::observe::observe;
 use bootstrap_core::plan::{Plan, plan};
 use bootstrap_core::ports::{Hypervisor, Ports};
 use bootstrap_core::site::{self, Attach, Site};
-use site_simulator::{Faults, World, derive, in_memory};
+use site_simulator::report::{Expected, Figures};
+use site_simulator::{Blueprint, Faults, World, derive, in_memory};
 
 pub(crate) fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/homelab/bootstrap.yaml")
@@ -24,8 +25,15 @@ pub(crate) struct Lab {
 }
 
 pub(crate) async fn lab(site: Site, seed: u64, faults: Faults) -> Lab {
+    lab_with(site, seed, faults, |_| ()).await
+}
+
+/// A lab whose blueprint is changed before anything happens in it.
+pub(crate) async fn lab_with(site: Site, seed: u64, faults: Faults, change: impl FnOnce(&mut Blueprint)) -> Lab {
+    let mut blueprint = derive::blueprint(&site);
+    change(&mut blueprint);
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::real());
-    let world = World::new(derive::blueprint(&site), seed, faults, Arc::clone(&clock));
+    let world = World::new(blueprint, seed, faults, Arc::clone(&clock));
     tokio::spawn(Arc::clone(&world).run());
     let hypervisors: BTreeMap<String, Arc<dyn Hypervisor>> = site
         .proxmox
@@ -51,6 +59,14 @@ impl Lab {
     pub(crate) async fn plan(&self) -> Plan {
         let snapshot = observe(&self.site, &self.ports).await.expect("the site can be observed");
         plan(&self.site, &snapshot)
+    }
+
+    /// The world's own figures, against the addresses reserved now.
+    pub(crate) async fn figures(&self) -> Figures {
+        let snapshot = observe(&self.site, &self.ports).await.expect("the site can be observed");
+        let rows = bootstrap_core::status::status(&self.site, &snapshot).machines;
+        let addresses = rows.into_iter().filter_map(|row| Some((row.machine, row.reserved?))).collect();
+        self.world.figures(&Expected { addresses, ..Expected::default() })
     }
 
     pub(crate) async fn apply(&self, plan: &Plan) -> (Outcome, Vec<Event>) {

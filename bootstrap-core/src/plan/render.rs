@@ -105,12 +105,18 @@ fn summary(plan: &Plan) -> String {
     let changed =
         plan.actions.iter().filter(|action| matches!(action.change, Change::UpdateResource { .. })).count();
     format!(
-        "Plan: {added} to add, {changed} to change, {} to remove; {machines} machines to come, \
-         {reservations} reservations, {gpus} GPUs{}.",
+        "Plan: {added} to add, {changed} to change, {} to remove; {} to come, {}, {}{}.",
         count(&["-"]),
+        amount(machines, "machine"),
+        amount(reservations, "reservation"),
+        amount(gpus, "GPU"),
         match count(&["!"]) {
             0 => String::new(),
             restarts => format!("; {restarts} may restart nodes"),
         }
     )
+}
+
+fn amount(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -406,7 +406,7 @@ async fn a_node_that_is_down_hides_its_own_guests_only() {
     let port = Proxmox::new(Arc::clone(&world), PROVIDER);
     let vmid = create(&world, "w-1", None);
     cluster(&world, |cluster, _| {
-        cluster.set_unreachable(NODE, Some((595, "No route to host")))
+        cluster.set_unreachable(NODE, Some((595, "No route to host")));
     });
     pass(11.0).await;
     assert_eq!(

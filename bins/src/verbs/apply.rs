@@ -34,6 +34,9 @@ pub struct Apply {
     output: Output,
     #[command(flatten)]
     how: How,
+    /// Write the kubeconfig of the cluster there, readable by you alone
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
     /// Do not ask
     #[arg(short = 'y', long)]
     yes: bool,
@@ -54,9 +57,6 @@ pub struct How {
     /// Allow installed workers to be stopped and started, where a GPU missed the first start
     #[arg(long)]
     pub allow_restart: bool,
-    /// Write the kubeconfig of the cluster there, readable by you alone
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
 }
 
 /// What to wait for.
@@ -96,7 +96,7 @@ pub fn run(arguments: &Apply, screen: &mut Screen) -> Result<Exit, Failure> {
             return Ok(Exit::Done);
         }
         let outcome = carry_out(&opened, &arguments.how, arguments.output.format, &stop, screen).await;
-        finish(&opened, &outcome, &arguments.how, arguments.output.format, &stop, screen).await
+        finish(&opened, &outcome, arguments, &stop, screen).await
     })
 }
 
@@ -143,11 +143,11 @@ pub async fn carry_out(opened: &Opened, how: &How, format: Format, stop: &Stop, 
 async fn finish(
     opened: &Opened,
     outcome: &Outcome,
-    how: &How,
-    format: Format,
+    arguments: &Apply,
     stop: &Stop,
     screen: &mut Screen,
 ) -> Result<Exit, Failure> {
+    let format = arguments.output.format;
     if let Some(snapshot) = &outcome.snapshot {
         let report = status(&opened.site, snapshot);
         if format == Format::Table {
@@ -159,7 +159,7 @@ async fn finish(
     screen.findings(&diagnostics(&outcome.failures));
     screen.findings(&diagnostics(&outcome.needs_person));
     let mut exit = exit(outcome, stop);
-    if let (Some(file), true) = (&how.kubeconfig, outcome.reached) {
+    if let (Some(file), true) = (&arguments.kubeconfig, outcome.reached) {
         match kubeconfig(opened, file).await {
             Ok(()) => screen.note(&format!("kubeconfig written to {}", file.display())),
             Err(failure) => {
@@ -167,6 +167,8 @@ async fn finish(
                 exit = exit.worst(failure.exit);
             }
         }
+    } else if outcome.reached && opened.site.clusters.iter().any(|cluster| cluster.cni_none) {
+        screen.note("next: install the CNI; `apply --kubeconfig FILE` writes the kubeconfig for that");
     }
     Ok(exit)
 }

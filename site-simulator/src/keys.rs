@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pgp::composed::{
-    ArmorOptions, Deserializable as _, DetachedSignature, KeyType, SecretKeyParamsBuilder, SignedPublicKey,
-    SignedSecretKey,
+    ArmorOptions, Deserializable as _, DetachedSignature, KeyType, SecretKeyParamsBuilder,
+    SignedPublicKey, SignedSecretKey,
 };
 use pgp::packet::{KeyFlags, SignatureConfig, SignatureType, Subpacket, SubpacketData};
 use pgp::types::{KeyDetails as _, Password, Tag, Timestamp};
@@ -18,16 +18,18 @@ use secrecy::SecretString;
 use crate::world::omni::access::{Caller, Role};
 
 /// API token of Proxmox with all the rights the job needs.
-pub(crate) const PROXMOX_TOKEN: &str = "bootstrap@pve!rehearsal=6f1d1c52-93f0-4d7e-9a53-2f8a4f6f7c11";
+pub(crate) const PROXMOX_TOKEN: &str =
+    "bootstrap@pve!rehearsal=6f1d1c52-93f0-4d7e-9a53-2f8a4f6f7c11";
 /// API token of Proxmox that may only read.
-pub(crate) const PROXMOX_READONLY_TOKEN: &str = "auditor@pve!rehearsal=0b6f0f6e-53a7-4d0b-8f5e-6d1f7e0a9c22";
+pub(crate) const PROXMOX_READONLY_TOKEN: &str =
+    "auditor@pve!rehearsal=0b6f0f6e-53a7-4d0b-8f5e-6d1f7e0a9c22";
 /// API key of the gateway with the admin role.
 pub(crate) const UNIFI_KEY: &str = "rehearsal-unifi-admin-3e5b7c9d1f";
 /// API key of the gateway with the read-only role.
 pub(crate) const UNIFI_READONLY_KEY: &str = "rehearsal-unifi-viewer-7a9c1e3f5b";
 
 /// A year, as service-account keys have it.
-const KEY_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+const KEY_LIFETIME: Duration = Duration::from_hours(365 * 24);
 
 /// What callers of the simulated systems authenticate with. Worth nothing anywhere else.
 #[derive(Clone)]
@@ -83,7 +85,9 @@ pub(crate) struct Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys").field("accounts", &self.accounts.len()).finish_non_exhaustive()
+        f.debug_struct("Keys")
+            .field("accounts", &self.accounts.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -98,19 +102,22 @@ struct Account {
 pub(crate) fn generate(wall: SystemTime, providers: &[String]) -> Result<Keys, String> {
     let mut credentials = Credentials::without_omni_keys();
     let mut accounts = Vec::new();
-    let mut add = |name: &str, caller: Caller, expires: SystemTime| -> Result<SecretString, String> {
-        let (account, key) = account(name, caller, expires)?;
-        accounts.push(account);
-        Ok(key)
-    };
+    let mut add =
+        |name: &str, caller: Caller, expires: SystemTime| -> Result<SecretString, String> {
+            let (account, key) = account(name, caller, expires)?;
+            accounts.push(account);
+            Ok(key)
+        };
     let user = |name: &str, role: Role| Caller {
         identity: format!("{name}@serviceaccount.omni.sidero.dev"),
         role,
         provider: None,
     };
     // Made a moment ago, so that no clock finds it made in the future.
-    let fresh = wall + KEY_LIFETIME.saturating_sub(Duration::from_secs(60));
-    let stale = wall.checked_sub(Duration::from_secs(3600)).unwrap_or(SystemTime::UNIX_EPOCH);
+    let fresh = wall + KEY_LIFETIME.saturating_sub(Duration::from_mins(1));
+    let stale = wall
+        .checked_sub(Duration::from_hours(1))
+        .unwrap_or(SystemTime::UNIX_EPOCH);
     credentials.omni_admin_key = add("automation", user("automation", Role::Admin), fresh)?;
     credentials.omni_key = add("bootstrap", user("bootstrap", Role::Operator), fresh)?;
     credentials.omni_reader_key = add("reader", user("reader", Role::Reader), fresh)?;
@@ -124,12 +131,22 @@ pub(crate) fn generate(wall: SystemTime, providers: &[String]) -> Result<Keys, S
         let key = add(&format!("infra-provider:{id}"), caller, fresh)?;
         credentials.omni_provider_keys.insert(id.clone(), key);
     }
-    Ok(Keys { credentials, accounts })
+    Ok(Keys {
+        credentials,
+        accounts,
+    })
 }
 
-fn account(name: &str, caller: Caller, expires: SystemTime) -> Result<(Account, SecretString), String> {
-    let secret = lasting_key(&format!("{name} <{}>", caller.identity), expires).map_err(|e| e.to_string())?;
-    let armored = secret.to_armored_string(ArmorOptions::default()).map_err(|error| error.to_string())?;
+fn account(
+    name: &str,
+    caller: Caller,
+    expires: SystemTime,
+) -> Result<(Account, SecretString), String> {
+    let secret = lasting_key(&format!("{name} <{}>", caller.identity), expires)
+        .map_err(|e| e.to_string())?;
+    let armored = secret
+        .to_armored_string(ArmorOptions::default())
+        .map_err(|error| error.to_string())?;
     let public = SignedPublicKey::from(secret);
     let key = serde_json::json!({"name": name, "pgp_key": armored}).to_string();
     let account = Account {
@@ -142,8 +159,15 @@ fn account(name: &str, caller: Caller, expires: SystemTime) -> Result<(Account, 
 }
 
 /// A signing key whose self-signature says that it ends at `expires`, a year after it was made.
-fn lasting_key(user: &str, expires: SystemTime) -> Result<SignedSecretKey, Box<dyn std::error::Error>> {
-    let born = Timestamp::try_from(expires.checked_sub(KEY_LIFETIME).unwrap_or(SystemTime::UNIX_EPOCH))?;
+fn lasting_key(
+    user: &str,
+    expires: SystemTime,
+) -> Result<SignedSecretKey, Box<dyn std::error::Error>> {
+    let born = Timestamp::try_from(
+        expires
+            .checked_sub(KEY_LIFETIME)
+            .unwrap_or(SystemTime::UNIX_EPOCH),
+    )?;
     let mut params = SecretKeyParamsBuilder::default();
     params
         .key_type(KeyType::Ed25519Legacy)
@@ -157,7 +181,8 @@ fn lasting_key(user: &str, expires: SystemTime) -> Result<SignedSecretKey, Box<d
     let mut flags = KeyFlags::default();
     flags.set_certify(true);
     flags.set_sign(true);
-    let life = pgp::types::Duration::from_secs(u32::try_from(KEY_LIFETIME.as_secs()).unwrap_or(u32::MAX));
+    let life =
+        pgp::types::Duration::from_secs(u32::try_from(KEY_LIFETIME.as_secs()).unwrap_or(u32::MAX));
     let mut config = SignatureConfig::from_key(OsRng, primary, SignatureType::CertPositive)?;
     config.hashed_subpackets = vec![
         Subpacket::regular(SubpacketData::SignatureCreationTime(born))?,
@@ -166,13 +191,19 @@ fn lasting_key(user: &str, expires: SystemTime) -> Result<SignedSecretKey, Box<d
         Subpacket::regular(SubpacketData::KeyExpirationTime(life))?,
         Subpacket::regular(SubpacketData::SignatureExpirationTime(life))?,
     ];
-    config.unhashed_subpackets =
-        vec![Subpacket::regular(SubpacketData::IssuerKeyId(primary.legacy_key_id()))?];
+    config.unhashed_subpackets = vec![Subpacket::regular(SubpacketData::IssuerKeyId(
+        primary.legacy_key_id(),
+    ))?];
     let mut users = Vec::new();
     for user in &key.details.users {
         let public = primary.public_key();
-        let signature =
-            config.clone().sign_certification(primary, &public, &Password::empty(), Tag::UserId, &user.id)?;
+        let signature = config.clone().sign_certification(
+            primary,
+            &public,
+            &Password::empty(),
+            Tag::UserId,
+            &user.id,
+        )?;
         users.push(user.id.clone().into_signed(signature));
     }
     key.details.users = users;
@@ -188,7 +219,10 @@ impl Keys {
         signature: &str,
         payload: &[u8],
     ) -> Option<Caller> {
-        let account = self.accounts.iter().find(|account| account.fingerprint == fingerprint)?;
+        let account = self
+            .accounts
+            .iter()
+            .find(|account| account.fingerprint == fingerprint)?;
         if account.expires <= wall {
             return None;
         }

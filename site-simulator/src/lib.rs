@@ -4,6 +4,7 @@
 //! memory ([`in_memory`], the engine's ports) and over HTTPS on loopback ([`door`], what the real systems speak).
 
 pub mod blueprint;
+pub mod derive;
 pub mod door;
 mod error;
 pub mod in_memory;

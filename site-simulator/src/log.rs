@@ -16,25 +16,68 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
     /// A VM was created (locked). `request` is its name.
-    VmCreated { provider: String, node: String, vmid: u32, request: String },
+    VmCreated {
+        provider: String,
+        node: String,
+        vmid: u32,
+        request: String,
+    },
     /// The create lock went.
-    VmUnlocked { provider: String, vmid: u32, request: String },
+    VmUnlocked {
+        provider: String,
+        vmid: u32,
+        request: String,
+    },
     /// The provider asked for the start of a VM: the end of its cold window.
-    ProviderStarts { provider: String, vmid: u32, request: String },
+    ProviderStarts {
+        provider: String,
+        vmid: u32,
+        request: String,
+    },
     /// A VM was started; the mappings of the devices it got, and whether anyone but the provider asked for it.
-    VmStarted { provider: String, vmid: u32, request: String, devices: Vec<String>, by_provider: bool },
+    VmStarted {
+        provider: String,
+        vmid: u32,
+        request: String,
+        devices: Vec<String>,
+        by_provider: bool,
+    },
     /// A start failed.
-    StartFailed { provider: String, vmid: u32, request: String, error: String },
+    StartFailed {
+        provider: String,
+        vmid: u32,
+        request: String,
+        error: String,
+    },
     /// A VM stopped.
-    VmStopped { provider: String, vmid: u32, request: String },
+    VmStopped {
+        provider: String,
+        vmid: u32,
+        request: String,
+    },
     /// A VM is gone.
-    VmDestroyed { provider: String, vmid: u32, request: String },
+    VmDestroyed {
+        provider: String,
+        vmid: u32,
+        request: String,
+    },
     /// A configuration write by an API user, not the provider.
-    ConfigWritten { provider: String, vmid: u32, key: String },
+    ConfigWritten {
+        provider: String,
+        vmid: u32,
+        key: String,
+    },
     /// A DHCP exchange ended with this lease.
-    Leased { mac: unifi_client::Mac, ip: Ipv4Addr, reserved: bool },
+    Leased {
+        mac: unifi_client::Mac,
+        ip: Ipv4Addr,
+        reserved: bool,
+    },
     /// A reservation was written by an API user.
-    Reserved { mac: unifi_client::Mac, ip: Ipv4Addr },
+    Reserved {
+        mac: unifi_client::Mac,
+        ip: Ipv4Addr,
+    },
     /// A DNS record was written by an API user.
     DnsWritten { name: String },
     /// A machine joined Omni.

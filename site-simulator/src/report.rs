@@ -90,7 +90,9 @@ impl fmt::Display for Figures {
 }
 
 fn share(answers: impl Iterator<Item = bool>) -> (usize, usize) {
-    answers.fold((0, 0), |(good, all), answer| (good + usize::from(answer), all + 1))
+    answers.fold((0, 0), |(good, all), answer| {
+        (good + usize::from(answer), all + 1)
+    })
 }
 
 impl World {
@@ -104,8 +106,19 @@ fn figures(state: &State, expected: &Expected) -> Figures {
     let mut nodes: Vec<NodeFigures> = state
         .proxmox
         .iter()
-        .flat_map(|(provider, cluster)| cluster.vms().iter().map(move |(vmid, vm)| (provider, *vmid, vm)))
-        .filter(|(_, _, vm)| state.omni.store.find(kinds::MACHINE_REQUESTS, &vm.name).is_some())
+        .flat_map(|(provider, cluster)| {
+            cluster
+                .vms()
+                .iter()
+                .map(move |(vmid, vm)| (provider, *vmid, vm))
+        })
+        .filter(|(_, _, vm)| {
+            state
+                .omni
+                .store
+                .find(kinds::MACHINE_REQUESTS, &vm.name)
+                .is_some()
+        })
         .map(|(provider, vmid, vm)| {
             let mut node = NodeFigures {
                 request: vm.name.clone(),
@@ -138,27 +151,41 @@ fn read_log(node: &mut NodeFigures, log: &[Entry], expected: &Expected) {
     let mut booted = false;
     for entry in log {
         match &entry.fact {
-            Fact::VmUnlocked { provider, request, .. } if node.is(provider, request) => {
+            Fact::VmUnlocked {
+                provider, request, ..
+            } if node.is(provider, request) => {
                 unlocked = Some(entry.at);
             }
-            Fact::ProviderStarts { provider, request, .. } if node.is(provider, request) => {
+            Fact::ProviderStarts {
+                provider, request, ..
+            } if node.is(provider, request) => {
                 node.window = unlocked.map(|unlocked| entry.at.saturating_sub(unlocked));
                 node.window_left = written.map(|written| entry.at.saturating_sub(written));
             }
-            Fact::ConfigWritten { provider, vmid, .. } if *provider == node.provider && *vmid == node.vmid => {
+            Fact::ConfigWritten { provider, vmid, .. }
+                if *provider == node.provider && *vmid == node.vmid =>
+            {
                 written = Some(entry.at);
             }
             Fact::Reserved { mac, .. } if Some(*mac) == node.mac && node.window.is_none() => {
                 written = Some(entry.at);
             }
-            Fact::VmStarted { provider, request, devices, by_provider, .. } if node.is(provider, request) => {
+            Fact::VmStarted {
+                provider,
+                request,
+                devices,
+                by_provider,
+                ..
+            } if node.is(provider, request) => {
                 if !booted {
                     node.first_devices.clone_from(devices);
                 }
                 booted = true;
                 node.restarts += usize::from(!by_provider);
             }
-            Fact::Leased { mac, ip, reserved } if Some(*mac) == node.mac && node.first_lease.is_none() => {
+            Fact::Leased { mac, ip, reserved }
+                if Some(*mac) == node.mac && node.first_lease.is_none() =>
+            {
                 node.first_lease = Some(*ip);
                 node.first_lease_right = match expected.addresses.get(&node.request) {
                     Some(wanted) => Some(wanted == ip),
@@ -173,7 +200,9 @@ fn read_log(node: &mut NodeFigures, log: &[Entry], expected: &Expected) {
             {
                 node.first_lease_right = Some(false);
             }
-            Fact::Stage { request, stage } if *request == node.request => node.stage = Some(stage.clone()),
+            Fact::Stage { request, stage } if *request == node.request => {
+                node.stage = Some(stage.clone());
+            }
             _ => {}
         }
     }

@@ -1,4 +1,5 @@
 //! The Omni door through the client crate, over TLS.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests may panic as tests do
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -7,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use api_transport::{TokioClock, Trust};
 use futures_util::StreamExt as _;
 use omni_client::{
-    Client, ClientBuilder, Event, KeyError, Kind, ListOptions, OpenPgpSigner, Resource, ServiceAccountKey,
+    Client, ClientBuilder, Event, KeyError, Kind, ListOptions, OpenPgpSigner, Resource,
+    ServiceAccountKey,
 };
 use secrecy::SecretString;
 use serde_json::json;
@@ -42,7 +44,10 @@ fn client(doors: &Doors, key: &SecretString) -> Client {
 }
 
 fn classes() -> Kind {
-    Kind { namespace: "default".into(), name: "MachineClasses.omni.sidero.dev".into() }
+    Kind {
+        namespace: "default".into(),
+        name: "MachineClasses.omni.sidero.dev".into(),
+    }
 }
 
 fn class(id: &str) -> Resource {
@@ -59,18 +64,33 @@ async fn a_client_reads_writes_and_watches() {
     let me = client.current_user().await.unwrap();
     assert_eq!(me.role, "Operator");
     let mut events = client.watch(&classes());
-    assert!(matches!(events.next().await.unwrap().unwrap(), Event::Bootstrapped));
+    assert!(matches!(
+        events.next().await.unwrap().unwrap(),
+        Event::Bootstrapped
+    ));
     client.create(&class("one")).await.unwrap();
     match events.next().await.unwrap().unwrap() {
         Event::Created(created) => assert_eq!(created.metadata.id, "one"),
         other => panic!("{other:?}"),
     }
-    assert!(client.create(&class("one")).await.unwrap_err().is_already_exists());
+    assert!(
+        client
+            .create(&class("one"))
+            .await
+            .unwrap_err()
+            .is_already_exists()
+    );
     let listed = client.list(&classes(), &ListOptions::all()).await.unwrap();
     assert_eq!(listed.len(), 1);
     client.delete(&classes(), "one").await.unwrap();
-    assert!(matches!(events.next().await.unwrap().unwrap(), Event::Updated(_)));
-    assert!(matches!(events.next().await.unwrap().unwrap(), Event::Destroyed(_)));
+    assert!(matches!(
+        events.next().await.unwrap().unwrap(),
+        Event::Updated(_)
+    ));
+    assert!(matches!(
+        events.next().await.unwrap().unwrap(),
+        Event::Destroyed(_)
+    ));
     assert!(doors.request_counts()["omni"] >= 6);
 }
 
@@ -79,12 +99,21 @@ async fn keys_decide() {
     let (world, doors) = open(Faults::default()).await;
     let credentials = world.credentials();
     let reader = client(&doors, &credentials.omni_reader_key);
-    assert_eq!(reader.list(&classes(), &ListOptions::all()).await.unwrap(), []);
-    assert_eq!(reader.create(&class("x")).await.unwrap_err().status(), Some(403));
+    assert_eq!(
+        reader.list(&classes(), &ListOptions::all()).await.unwrap(),
+        []
+    );
+    assert_eq!(
+        reader.create(&class("x")).await.unwrap_err().status(),
+        Some(403)
+    );
     // A key of another world is unknown here.
     let (other, _doors) = open(Faults::default()).await;
     let key = other.credentials().omni_key;
-    let error = client(&doors, &key).list(&classes(), &ListOptions::all()).await.unwrap_err();
+    let error = client(&doors, &key)
+        .list(&classes(), &ListOptions::all())
+        .await
+        .unwrap_err();
     assert_eq!(error.status(), Some(401), "{error:?}");
     // An expired key says so itself.
     let expired = ServiceAccountKey::parse(&credentials.omni_expired_key).unwrap();
@@ -96,17 +125,42 @@ async fn keys_decide() {
 #[tokio::test]
 async fn faults_hit_requests() {
     for (faults, works) in [
-        (Faults { server_error: 1.0, ..Faults::default() }, false),
-        (Faults { lost_answer: 1.0, ..Faults::default() }, true),
-        (Faults { reset: 1.0, ..Faults::default() }, false),
+        (
+            Faults {
+                server_error: 1.0,
+                ..Faults::default()
+            },
+            false,
+        ),
+        (
+            Faults {
+                lost_answer: 1.0,
+                ..Faults::default()
+            },
+            true,
+        ),
+        (
+            Faults {
+                reset: 1.0,
+                ..Faults::default()
+            },
+            false,
+        ),
     ] {
         let (world, doors) = open(faults.clone()).await;
         let key = world.credentials().omni_key;
-        let outcome =
-            tokio::time::timeout(Duration::from_secs(20), client(&doors, &key).create(&class("x"))).await;
+        let outcome = tokio::time::timeout(
+            Duration::from_secs(20),
+            client(&doors, &key).create(&class("x")),
+        )
+        .await;
         assert!(outcome.is_ok_and(|created| created.is_err()), "{faults:?}");
         let there = world.look(|state| {
-            state.omni.store.get("default", "MachineClasses.omni.sidero.dev", "x").is_some()
+            state
+                .omni
+                .store
+                .get("default", "MachineClasses.omni.sidero.dev", "x")
+                .is_some()
         });
         assert_eq!(there, works, "{faults:?}");
     }

@@ -22,8 +22,12 @@ pub(super) enum Fate {
 /// Draws what happens to a request, and how long it is held up before.
 pub(super) fn draw(state: &mut State) -> (Fate, Option<Duration>) {
     let faults = &state.faults;
-    let (latency, reset, error, lost) =
-        (faults.latency, faults.reset, faults.server_error, faults.lost_answer);
+    let (latency, reset, error, lost) = (
+        faults.latency,
+        faults.reset,
+        faults.server_error,
+        faults.lost_answer,
+    );
     if latency + reset + error + lost <= 0.0 {
         return (Fate::Answered, None);
     }

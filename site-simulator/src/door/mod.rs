@@ -47,7 +47,10 @@ pub struct Doors {
 impl Doors {
     /// Requests that arrived so far: `omni`, `proxmox:<provider>`, `unifi`, `dns`.
     pub fn request_counts(&self) -> BTreeMap<String, u64> {
-        self.counters.iter().map(|(name, count)| (name.clone(), count.load(Ordering::Relaxed))).collect()
+        self.counters
+            .iter()
+            .map(|(name, count)| (name.clone(), count.load(Ordering::Relaxed)))
+            .collect()
     }
 }
 
@@ -62,7 +65,8 @@ impl Drop for Doors {
 impl World {
     /// Opens a door for each system and keeps the world going while they are open.
     pub async fn serve(self: &Arc<Self>) -> Result<Doors, Error> {
-        self.keys().map_err(|reason| Error::Keys(reason.to_owned()))?;
+        self.keys()
+            .map_err(|reason| Error::Keys(reason.to_owned()))?;
         let authority = tls::Authority::new(self.look(|state| state.blueprint.omni_name.clone()))?;
         let mut doors = Doors {
             omni: String::new(),
@@ -77,7 +81,9 @@ impl World {
         doors.omni = self.open(&authority, System::Omni, &mut doors).await?;
         let providers: Vec<String> = self.look(|state| state.proxmox.keys().cloned().collect());
         for provider in providers {
-            let url = self.open(&authority, System::Proxmox(provider.clone()), &mut doors).await?;
+            let url = self
+                .open(&authority, System::Proxmox(provider.clone()), &mut doors)
+                .await?;
             doors.proxmox.insert(provider, url);
         }
         doors.unifi = self.open(&authority, System::Unifi, &mut doors).await?;
@@ -92,14 +98,22 @@ impl World {
         doors: &mut Doors,
     ) -> Result<String, Error> {
         let (acceptor, fingerprint) = authority.issue()?;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(Error::Listen)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .map_err(Error::Listen)?;
         let address = listener.local_addr().map_err(Error::Listen)?;
         let counter = Arc::new(AtomicU64::new(0));
         let name = system.name();
         doors.fingerprints.insert(name.clone(), fingerprint);
         doors.counters.insert(name, Arc::clone(&counter));
-        let door = server::Door { world: Arc::clone(self), system, counter };
-        doors.tasks.push(tokio::spawn(server::listen(door, listener, acceptor)));
+        let door = server::Door {
+            world: Arc::clone(self),
+            system,
+            counter,
+        };
+        doors
+            .tasks
+            .push(tokio::spawn(server::listen(door, listener, acceptor)));
         Ok(format!("https://{address}"))
     }
 
@@ -107,7 +121,9 @@ impl World {
         let (socket, address) = dns::bind().await.map_err(Error::Listen)?;
         doors.dns = address;
         let counter = Arc::new(AtomicU64::new(0));
-        doors.counters.insert("dns".to_owned(), Arc::clone(&counter));
+        doors
+            .counters
+            .insert("dns".to_owned(), Arc::clone(&counter));
         let world = Arc::clone(self);
         let count = move || {
             counter.fetch_add(1, Ordering::Relaxed);

@@ -31,11 +31,17 @@ struct Call<'a> {
 impl Call<'_> {
     /// A text field of the message.
     fn text(&self, key: &str) -> &str {
-        self.message.get(key).and_then(Value::as_str).unwrap_or_default()
+        self.message
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     fn flag(&self, key: &str) -> bool {
-        self.message.get(key).and_then(Value::as_bool).unwrap_or(false)
+        self.message
+            .get(key)
+            .and_then(Value::as_bool)
+            .unwrap_or(false)
     }
 
     fn number(&self, key: &str) -> usize {
@@ -55,7 +61,8 @@ pub(super) async fn answer(world: &Arc<World>, request: Request) -> Answer {
     let head = match &mut answer {
         Answer::Whole(head) | Answer::Stream(head, _) => head,
     };
-    head.headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    head.headers
+        .insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     // The server's clock is the world's, which may run faster than ours.
     let date = httpdate::fmt_http_date(world.wall(world.now()));
     if let Ok(date) = HeaderValue::from_str(&date) {
@@ -69,7 +76,10 @@ async fn route(world: &Arc<World>, request: &Request) -> Answer {
     if path == "/healthz" {
         return Answer::Whole(Response::empty(200));
     }
-    let Some((service, method)) = path.strip_prefix("/api/").and_then(|path| path.split_once('/')) else {
+    let Some((service, method)) = path
+        .strip_prefix("/api/")
+        .and_then(|path| path.split_once('/'))
+    else {
         return refusal(&ApiError::new(5, "Not Found"));
     };
     let fields = match service {
@@ -77,7 +87,9 @@ async fn route(world: &Arc<World>, request: &Request) -> Answer {
         MANAGEMENT => management::fields(method),
         _ => None,
     };
-    let Some(fields) = fields else { return refusal(&ApiError::new(5, "Not Found")) };
+    let Some(fields) = fields else {
+        return refusal(&ApiError::new(5, "Not Found"));
+    };
     if request.method != Method::POST {
         return refusal(&ApiError::new(12, "Method Not Allowed"));
     }
@@ -91,7 +103,12 @@ async fn route(world: &Arc<World>, request: &Request) -> Answer {
         Err(error) if streaming => return stream_refusal(&error),
         Err(error) => return refusal(&error),
     };
-    let call = Call { world, caller, request, message };
+    let call = Call {
+        world,
+        caller,
+        request,
+        message,
+    };
     if streaming {
         return match resources::watch(&call) {
             Ok(lines) => Answer::Stream(success(&json!({})), lines),
@@ -110,18 +127,27 @@ async fn route(world: &Arc<World>, request: &Request) -> Answer {
 
 fn success(body: &Value) -> Response {
     let mut response = Response::json(200, body);
-    response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-        .headers
-        .insert("grpc-metadata-content-type", HeaderValue::from_static("application/grpc"));
+    response.headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response.headers.insert(
+        "grpc-metadata-content-type",
+        HeaderValue::from_static("application/grpc"),
+    );
     response
 }
 
 fn refusal(error: &ApiError) -> Answer {
-    let mut response = failed(error.status(), &json!({"code": error.code, "message": error.message}));
+    let mut response = failed(
+        error.status(),
+        &json!({"code": error.code, "message": error.message}),
+    );
     if error.code == 16 {
         let reason = HeaderValue::from_str(&error.message);
-        response.headers.extend(reason.ok().map(|reason| (header::WWW_AUTHENTICATE, reason)));
+        response
+            .headers
+            .extend(reason.ok().map(|reason| (header::WWW_AUTHENTICATE, reason)));
     }
     Answer::Whole(response)
 }
@@ -134,7 +160,10 @@ fn stream_refusal(error: &ApiError) -> Answer {
 
 fn failed(status: u16, body: &Value) -> Response {
     let mut response = Response::json(status, body);
-    response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }
 
@@ -143,8 +172,8 @@ fn decode(fields: Fields, request: &Request) -> Result<Value, ApiError> {
     if text.trim().is_empty() {
         return Ok(json!({}));
     }
-    let value: Value =
-        serde_json::from_str(&text).map_err(|error| ApiError::new(3, syntax_error(&text, &error)))?;
+    let value: Value = serde_json::from_str(&text)
+        .map_err(|error| ApiError::new(3, syntax_error(&text, &error)))?;
     schema::normalise(fields, &value, &text).map_err(|error| ApiError::new(3, error))
 }
 
@@ -153,7 +182,10 @@ fn syntax_error(text: &str, error: &serde_json::Error) -> String {
     if error.is_eof() {
         return "unexpected EOF".to_owned();
     }
-    let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let line = text
+        .lines()
+        .nth(error.line().saturating_sub(1))
+        .unwrap_or_default();
     let at = error.column().saturating_sub(1);
     let character = line.chars().nth(at).unwrap_or(' ');
     let before = line.chars().take(at).filter(|c| !c.is_whitespace()).last();

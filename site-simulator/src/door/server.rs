@@ -68,7 +68,11 @@ type Body = UnsyncBoxBody<Bytes, Infallible>;
 pub(super) async fn listen(door: Door, listener: TcpListener, acceptor: TlsAcceptor) {
     loop {
         match listener.accept().await {
-            Ok((socket, _)) => drop(tokio::spawn(connection(door.clone(), socket, acceptor.clone()))),
+            Ok((socket, _)) => drop(tokio::spawn(connection(
+                door.clone(),
+                socket,
+                acceptor.clone(),
+            ))),
             // Out of file descriptors, mostly: give connections time to close.
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
@@ -77,7 +81,9 @@ pub(super) async fn listen(door: Door, listener: TcpListener, acceptor: TlsAccep
 
 async fn connection(door: Door, socket: TcpStream, acceptor: TlsAcceptor) {
     drop(socket.set_nodelay(true));
-    let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, acceptor.accept(socket)).await else { return };
+    let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, acceptor.accept(socket)).await else {
+        return;
+    };
     let service = service_fn(move |request| {
         let door = door.clone();
         async move { respond(&door, request).await }
@@ -93,28 +99,33 @@ async fn connection(door: Door, socket: TcpStream, acceptor: TlsAcceptor) {
 }
 
 /// An error closes the connection without an answer.
-async fn respond(door: &Door, request: hyper::Request<Incoming>) -> io::Result<hyper::Response<Body>> {
+async fn respond(
+    door: &Door,
+    request: hyper::Request<Incoming>,
+) -> io::Result<hyper::Response<Body>> {
     door.counter.fetch_add(1, Ordering::Relaxed);
-    let (fate, held) = door.world.act(|state, _| faults::draw(state));
-    if let Some(held) = held {
-        door.world.clock().sleep(held).await;
+    let (fate, delay) = door.world.act(|state, _| faults::draw(state));
+    if let Some(delay) = delay {
+        door.world.clock().sleep(delay).await;
     }
     match fate {
         Fate::Reset => return Err(io::ErrorKind::ConnectionReset.into()),
-        Fate::ServerError(status) => return Ok(whole(Response::empty(status))),
+        Fate::ServerError(status) => return Ok(whole(&Response::empty(status))),
         Fate::Answered | Fate::LostAnswer => {}
     }
     let request = read(request).await?;
     let answer = match &door.system {
         System::Omni => omni::answer(&door.world, request).await,
-        System::Proxmox(provider) => Answer::Whole(proxmox::answer(&door.world, provider, request).await),
+        System::Proxmox(provider) => {
+            Answer::Whole(proxmox::answer(&door.world, provider, request).await)
+        }
         System::Unifi => Answer::Whole(unifi::answer(&door.world, request).await),
     };
     if fate == Fate::LostAnswer {
         return Err(io::ErrorKind::ConnectionReset.into());
     }
     Ok(match answer {
-        Answer::Whole(response) => whole(response),
+        Answer::Whole(response) => whole(&response),
         Answer::Stream(head, pieces) => {
             use futures_util::StreamExt as _;
             let frames = pieces.map(|piece| Ok(Frame::data(piece)));
@@ -125,22 +136,38 @@ async fn respond(door: &Door, request: hyper::Request<Incoming>) -> io::Result<h
 
 async fn read(request: hyper::Request<Incoming>) -> io::Result<Request> {
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, BODY_LIMIT).collect().await.map_err(io::Error::other)?.to_bytes();
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-    Ok(Request { method: head.method, target, headers: head.headers, body })
+    let body = Limited::new(body, BODY_LIMIT)
+        .collect()
+        .await
+        .map_err(io::Error::other)?
+        .to_bytes();
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str())
+        .to_owned();
+    Ok(Request {
+        method: head.method,
+        target,
+        headers: head.headers,
+        body,
+    })
 }
 
-fn whole(response: Response) -> hyper::Response<Body> {
+fn whole(response: &Response) -> hyper::Response<Body> {
     let body = UnsyncBoxBody::new(Full::new(response.body.clone()));
-    built(&response, body)
+    built(response, body)
 }
 
 fn built(head: &Response, body: Body) -> hyper::Response<Body> {
     let mut response = hyper::Response::new(body);
-    *response.status_mut() =
-        hyper::StatusCode::from_u16(head.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = hyper::StatusCode::from_u16(head.status)
+        .unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = head.headers.clone();
-    let reason = head.reason.as_ref().and_then(|text| ReasonPhrase::try_from(text.as_bytes().to_vec()).ok());
+    let reason = head
+        .reason
+        .as_ref()
+        .and_then(|text| ReasonPhrase::try_from(text.as_bytes().to_vec()).ok());
     if let Some(reason) = reason {
         response.extensions_mut().insert(reason);
     }

@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use api_transport::Fingerprint;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
@@ -22,12 +24,19 @@ impl Authority {
     /// A fresh CA; its certificates are also good for `extra_name`.
     pub(super) fn new(extra_name: String) -> Result<Self, Error> {
         let key = KeyPair::generate().map_err(Error::Certificate)?;
-        let mut params = CertificateParams::new(Vec::<String>::new()).map_err(Error::Certificate)?;
+        let mut params =
+            CertificateParams::new(Vec::<String>::new()).map_err(Error::Certificate)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.distinguished_name.push(DnType::CommonName, "site simulator");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "site simulator");
         let certificate = params.self_signed(&key).map_err(Error::Certificate)?;
-        Ok(Self { pem: certificate.pem(), issuer: Issuer::new(params, key), extra_name })
+        Ok(Self {
+            pem: certificate.pem(),
+            issuer: Issuer::new(params, key),
+            extra_name,
+        })
     }
 
     pub(super) fn pem(&self) -> String {
@@ -43,9 +52,15 @@ impl Authority {
             names.push(self.extra_name.clone());
         }
         let mut params = CertificateParams::new(names).map_err(Error::Certificate)?;
-        params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-        params.distinguished_name.push(DnType::CommonName, "simulated system");
-        let certificate = params.signed_by(&key, &self.issuer).map_err(Error::Certificate)?;
+        params
+            .subject_alt_names
+            .push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "simulated system");
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .map_err(Error::Certificate)?;
         let der = certificate.der().clone();
         let digest = ring::digest::digest(&ring::digest::SHA256, &der);
         let mut fingerprint = [0; 32];
@@ -59,6 +74,9 @@ impl Authority {
             .with_single_cert(vec![der], private)
             .map_err(Error::Tls)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok((TlsAcceptor::from(Arc::new(config)), Fingerprint(fingerprint)))
+        Ok((
+            TlsAcceptor::from(Arc::new(config)),
+            Fingerprint(fingerprint),
+        ))
     }
 }

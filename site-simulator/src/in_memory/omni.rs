@@ -26,12 +26,21 @@ pub struct Omni {
 impl Omni {
     /// As an Operator.
     pub fn new(world: Arc<World>) -> Self {
-        Self { world, caller: Caller::operator() }
+        Self {
+            world,
+            caller: Caller::operator(),
+        }
     }
 
     /// As an account that may only read.
     pub fn reader(world: Arc<World>) -> Self {
-        Self { world, caller: Caller { role: Role::Reader, ..Caller::operator() } }
+        Self {
+            world,
+            caller: Caller {
+                role: Role::Reader,
+                ..Caller::operator()
+            },
+        }
     }
 }
 
@@ -50,26 +59,36 @@ impl Port for Omni {
 
     async fn list(&self, kind: &Kind, selector: Option<&str>) -> PortResult<Vec<Resource>> {
         let selector = Selector::parse(selector).map_err(|e| port_error(ApiError::new(3, e)))?;
-        let query = Query { selector, ..Query::all(&kind.namespace, &kind.name) };
-        let (items, _) =
-            self.world.act(|state, now| api::list(state, now, &self.caller, &query)).map_err(port_error)?;
+        let query = Query {
+            selector,
+            ..Query::all(&kind.namespace, &kind.name)
+        };
+        let (items, _) = self
+            .world
+            .act(|state, now| api::list(state, now, &self.caller, &query))
+            .map_err(port_error)?;
         Ok(items.iter().map(|item| Resource::clone(item)).collect())
     }
 
     async fn create(&self, resource: &Resource) -> PortResult<()> {
         let incoming = incoming(resource);
-        self.world.act(|state, now| api::create(state, now, &self.caller, incoming)).map_err(port_error)
+        self.world
+            .act(|state, now| api::create(state, now, &self.caller, incoming))
+            .map_err(port_error)
     }
 
     async fn update(&self, resource: &Resource) -> PortResult<()> {
         let incoming = incoming(resource);
-        self.world.act(|state, now| api::update(state, now, &self.caller, incoming)).map_err(port_error)
+        self.world
+            .act(|state, now| api::update(state, now, &self.caller, incoming))
+            .map_err(port_error)
     }
 
     async fn teardown(&self, kind: &Kind, id: &str) -> PortResult<()> {
         let (namespace, name) = (&kind.namespace, &kind.name);
-        let outcome =
-            self.world.act(|state, now| api::teardown(state, now, &self.caller, namespace, name, id));
+        let outcome = self
+            .world
+            .act(|state, now| api::teardown(state, now, &self.caller, namespace, name, id));
         match outcome {
             Err(error) if error.code != 5 => Err(port_error(error)),
             _ => Ok(()),
@@ -83,14 +102,24 @@ impl Port for Omni {
             .world
             .act(|state, now| Watch::open(state, now, &self.caller, query))
             .map_err(port_error)?;
-        let pending = first.into_iter().map(|reported| event(reported.event)).collect();
-        let open = Open { world: Arc::clone(&self.world), watch, changed, pending };
+        let pending = first
+            .into_iter()
+            .map(|reported| event(reported.event))
+            .collect();
+        let open = Open {
+            world: Arc::clone(&self.world),
+            watch,
+            changed,
+            pending,
+        };
         Ok(stream::unfold(open, next).boxed())
     }
 
     async fn kubeconfig(&self, cluster: &str) -> PortResult<SecretString> {
         self.world
-            .act(|state, now| kubeconfig::service_account(state, now, &self.caller, cluster, "bootstrap"))
+            .act(|state, now| {
+                kubeconfig::service_account(state, now, &self.caller, cluster, "bootstrap")
+            })
             .map(SecretString::from)
             .map_err(port_error)
     }
@@ -110,11 +139,20 @@ async fn next(mut open: Open) -> Option<(PortResult<Event>, Open)> {
             return Some((Ok(event), open));
         }
         let polled = open.world.look(|state| open.watch.poll(state));
-        match polled {
-            Ok(events) => open.pending.extend(events.into_iter().map(|reported| event(reported.event))),
-            Err(watch::FellBehind) => {
-                let error = ApiError::new(9, "watch fell behind: start again");
-                return Some((Err(port_error(error)), open));
+        if let Ok(events) = polled {
+            let events = events.into_iter().map(|reported| event(reported.event));
+            open.pending.extend(events);
+        } else {
+            // As after a broken connection: everything once more.
+            match open.world.act(|state, now| open.watch.again(state, now)) {
+                Ok((watch, first)) => {
+                    open.watch = watch;
+                    open.pending = first
+                        .into_iter()
+                        .map(|reported| event(reported.event))
+                        .collect();
+                }
+                Err(error) => return Some((Err(port_error(error)), open)),
             }
         }
         if open.pending.is_empty() {
@@ -138,7 +176,11 @@ fn incoming(resource: &Resource) -> Incoming {
         0 => String::new(),
         version => version.to_string(),
     };
-    Incoming { resource: resource.clone(), version, spec: resource.spec.to_string() }
+    Incoming {
+        resource: resource.clone(),
+        version,
+        spec: resource.spec.to_string(),
+    }
 }
 
 fn port_error(error: ApiError) -> PortError {
@@ -151,5 +193,10 @@ fn port_error(error: ApiError) -> PortError {
         4 | 14 => Failure::Unreachable,
         _ => Failure::Other,
     };
-    PortError { system: System::Omni, failure, message: error.message, hint: None }
+    PortError {
+        system: System::Omni,
+        failure,
+        message: error.message,
+        hint: None,
+    }
 }

@@ -70,7 +70,11 @@ pub fn start_call(rng: &mut StdRng) -> Duration {
 
 /// How long a start task takes. Recorded: 0.3 to 1.0 s, 0.6 to 4.9 s under load with devices.
 pub fn start_task(rng: &mut StdRng, devices: bool) -> Duration {
-    if devices { between(rng, 0.6, 2.5) } else { between(rng, 0.3, 1.0) }
+    if devices {
+        between(rng, 0.6, 2.5)
+    } else {
+        between(rng, 0.3, 1.0)
+    }
 }
 
 /// From the start call to the provider's look at the start task. Recorded: 0.5 to 1 s when idle.

@@ -120,7 +120,9 @@ impl Stage {
 /// A VM changed.
 pub fn vm_event(state: &mut State, now: Duration, provider: &str, event: &VmEvent) {
     match event {
-        VmEvent::Started { vmid, devices } => started(state, now, (provider.to_owned(), *vmid), devices),
+        VmEvent::Started { vmid, devices } => {
+            started(state, now, &(provider.to_owned(), *vmid), devices);
+        }
         VmEvent::Stopped { vmid } => stopped(state, now, &(provider.to_owned(), *vmid)),
         VmEvent::Destroyed { vmid } => {
             let key = (provider.to_owned(), *vmid);
@@ -138,7 +140,11 @@ pub fn vm_event(state: &mut State, now: Duration, provider: &str, event: &VmEven
 
 /// A planned step of a guest is due. Steps of an earlier boot are void.
 pub fn happen(state: &mut State, now: Duration, key: &Key, boot: u64, step: Step) {
-    if state.machines.get(key).is_none_or(|machine| machine.boot != boot || !machine.on) {
+    if state
+        .machines
+        .get(key)
+        .is_none_or(|machine| machine.boot != boot || !machine.on)
+    {
         return;
     }
     match step {
@@ -189,15 +195,29 @@ pub fn configure(state: &mut State, now: Duration, key: &Key) {
     }
 }
 
-fn started(state: &mut State, now: Duration, key: Key, devices: &[String]) {
-    let Some(vm) = state.proxmox.get(&key.0).and_then(|cluster| cluster.vm(key.1)) else { return };
+fn started(state: &mut State, now: Duration, key: &Key, devices: &[String]) {
+    let Some(vm) = state
+        .proxmox
+        .get(&key.0)
+        .and_then(|cluster| cluster.vm(key.1))
+    else {
+        return;
+    };
     let nics: Vec<Nic> = vm
         .macs
         .iter()
-        .map(|(_, mac, bridge)| Nic { mac: *mac, bridge: bridge.clone(), address: None })
+        .map(|(_, mac, bridge)| Nic {
+            mac: *mac,
+            bridge: bridge.clone(),
+            address: None,
+        })
         .collect();
     let (uuid, request) = (vm.uuid.clone(), vm.name.clone());
-    let known = state.machines.get(&key).filter(|machine| machine.uuid == uuid).cloned();
+    let known = state
+        .machines
+        .get(key)
+        .filter(|machine| machine.uuid == uuid)
+        .cloned();
     let mut machine = known.unwrap_or_else(|| Machine {
         uuid,
         request,
@@ -216,12 +236,14 @@ fn started(state: &mut State, now: Duration, key: Key, devices: &[String]) {
     machine.on = true;
     machine.boot += 1;
     state.machines.insert(key.clone(), machine);
-    state.omni.configured.remove(&key);
-    then(state, now, &key, draws::boot_to_dhcp, Step::Dhcp);
+    state.omni.configured.remove(key);
+    then(state, now, key, draws::boot_to_dhcp, Step::Dhcp);
 }
 
 fn stopped(state: &mut State, now: Duration, key: &Key) {
-    let Some(machine) = state.machines.get_mut(key) else { return };
+    let Some(machine) = state.machines.get_mut(key) else {
+        return;
+    };
     machine.on = false;
     machine.connected = false;
     machine.boot += 1;
@@ -249,11 +271,23 @@ fn boot_again(state: &mut State, key: &Key) {
 }
 
 fn dhcp(state: &mut State, now: Duration, key: &Key) {
-    let Some(machine) = state.machines.get_mut(key) else { return };
+    let Some(machine) = state.machines.get_mut(key) else {
+        return;
+    };
     for nic in &mut machine.nics {
-        nic.address = state.gateway.dhcp_exchange(now, &mut state.log, nic.mac, &nic.bridge, &machine.request);
+        nic.address = state.gateway.dhcp_exchange(
+            now,
+            &mut state.log,
+            nic.mac,
+            &nic.bridge,
+            &machine.request,
+        );
     }
-    if machine.nics.first().is_some_and(|nic| nic.address.is_some()) {
+    if machine
+        .nics
+        .first()
+        .is_some_and(|nic| nic.address.is_some())
+    {
         then(state, now, key, draws::dhcp_to_resolve, Step::Resolve);
     } else {
         then(state, now, key, draws::dhcp_retry, Step::Dhcp);
@@ -261,7 +295,9 @@ fn dhcp(state: &mut State, now: Duration, key: &Key) {
 }
 
 fn resolve(state: &mut State, now: Duration, key: &Key) {
-    let answer = state.gateway.resolve(now, &state.faults, &state.blueprint.omni_name);
+    let answer = state
+        .gateway
+        .resolve(now, &state.faults, &state.blueprint.omni_name);
     if answer.contains(&state.blueprint.omni_address) {
         then(state, now, key, draws::resolve_to_join, Step::Join);
     } else {
@@ -270,11 +306,16 @@ fn resolve(state: &mut State, now: Duration, key: &Key) {
 }
 
 fn join(state: &mut State, now: Duration, key: &Key) {
-    let Some(machine) = state.machines.get_mut(key) else { return };
+    let Some(machine) = state.machines.get_mut(key) else {
+        return;
+    };
     machine.connected = true;
     if !machine.joined {
         machine.joined = true;
-        let fact = Fact::Joined { request: machine.request.clone(), uuid: machine.uuid.clone() };
+        let fact = Fact::Joined {
+            request: machine.request.clone(),
+            uuid: machine.uuid.clone(),
+        };
         state.log.note(now, fact);
     }
     if machine.installed {
@@ -286,10 +327,15 @@ fn join(state: &mut State, now: Duration, key: &Key) {
     state.wake_controllers(now);
 }
 
-fn enter(state: &mut State, now: Duration, key: &Key, stage: Stage) {
-    let Some(machine) = state.machines.get_mut(key) else { return };
-    machine.stage = stage;
-    let fact = Fact::Stage { request: machine.request.clone(), stage: stage.name().to_owned() };
+fn enter(state: &mut State, now: Duration, key: &Key, reached: Stage) {
+    let Some(machine) = state.machines.get_mut(key) else {
+        return;
+    };
+    machine.stage = reached;
+    let fact = Fact::Stage {
+        request: machine.request.clone(),
+        stage: reached.name().to_owned(),
+    };
     state.log.note(now, fact);
     state.wake_controllers(now);
 }
@@ -302,7 +348,14 @@ fn set(state: &mut State, key: &Key, change: impl FnOnce(&mut Machine)) {
 
 fn plan(state: &mut State, at: Duration, key: &Key, step: Step) {
     if let Some(machine) = state.machines.get(key) {
-        state.queue.push(at, Due::Machine { key: key.clone(), boot: machine.boot, step });
+        state.queue.push(
+            at,
+            Due::Machine {
+                key: key.clone(),
+                boot: machine.boot,
+                step,
+            },
+        );
     }
 }
 

@@ -69,9 +69,17 @@ pub struct State {
 impl World {
     /// A site as the blueprint has it, nothing of ours in it yet. Time starts now; the same seed and the
     /// same calls at the same times give the same log.
-    pub fn new(blueprint: Blueprint, seed: u64, faults: Faults, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub fn new(
+        blueprint: Blueprint,
+        seed: u64,
+        faults: Faults,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
         let now = clock.now();
-        let wall_zero = clock.wall().checked_sub(now).unwrap_or(SystemTime::UNIX_EPOCH);
+        let wall_zero = clock
+            .wall()
+            .checked_sub(now)
+            .unwrap_or(SystemTime::UNIX_EPOCH);
         let state = State::new(blueprint, seed, faults, wall_zero, now);
         Arc::new(Self {
             clock,
@@ -90,7 +98,8 @@ impl World {
             state.advance(now);
             f(&mut state, now)
         };
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        self.changed
+            .send_modify(|count| *count = count.wrapping_add(1));
         result
     }
 
@@ -160,7 +169,8 @@ impl World {
     /// The service accounts of the Omni door, or why they could not be made.
     pub(crate) fn keys(&self) -> Result<&Keys, &str> {
         let made = self.keys.get_or_init(|| {
-            let providers: Vec<String> = self.look(|state| state.providers.keys().cloned().collect());
+            let providers: Vec<String> =
+                self.look(|state| state.providers.keys().cloned().collect());
             keys::generate(self.wall(self.now()), &providers)
         });
         made.as_ref().map_err(String::as_str)
@@ -172,7 +182,13 @@ impl World {
 }
 
 impl State {
-    fn new(blueprint: Blueprint, seed: u64, faults: Faults, wall_zero: SystemTime, now: Duration) -> Self {
+    fn new(
+        blueprint: Blueprint,
+        seed: u64,
+        faults: Faults,
+        wall_zero: SystemTime,
+        now: Duration,
+    ) -> Self {
         let proxmox = blueprint
             .providers
             .iter()
@@ -185,8 +201,11 @@ impl State {
             &blueprint.strangers,
             now,
         );
-        let providers =
-            blueprint.providers.iter().map(|p| (p.id.clone(), provider::Provider::new(&p.id))).collect();
+        let providers = blueprint
+            .providers
+            .iter()
+            .map(|p| (p.id.clone(), provider::Provider::new(&p.id)))
+            .collect();
         let mut state = Self {
             rng: StdRng::seed_from_u64(seed),
             fault_rng: StdRng::seed_from_u64(!seed),
@@ -214,12 +233,15 @@ impl State {
             cluster.accept_token(keys::PROXMOX_READONLY_TOKEN, proxmox::Role::Reader);
         }
         self.gateway.accept_key(keys::UNIFI_KEY, "admin");
-        self.gateway.accept_key(keys::UNIFI_READONLY_KEY, "readonly");
+        self.gateway
+            .accept_key(keys::UNIFI_READONLY_KEY, "readonly");
     }
 
     fn set_wall_zero(&mut self, wall_zero: SystemTime) {
         self.wall_zero = wall_zero;
-        let unix = wall_zero.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let unix = wall_zero
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
         for cluster in self.proxmox.values_mut() {
             cluster.set_epoch(unix);
         }
@@ -228,7 +250,11 @@ impl State {
 
     /// When something happens next.
     pub fn next_due(&self) -> Option<Duration> {
-        self.proxmox.values().filter_map(proxmox::Cluster::next_due).chain(self.queue.next_due()).min()
+        self.proxmox
+            .values()
+            .filter_map(proxmox::Cluster::next_due)
+            .chain(self.queue.next_due())
+            .min()
     }
 
     /// Lets everything due up to `now` happen, in order.
@@ -247,7 +273,9 @@ impl State {
     fn advance_hypervisors(&mut self, at: Duration) {
         let ids: Vec<String> = self.proxmox.keys().cloned().collect();
         for id in ids {
-            let Some(cluster) = self.proxmox.get_mut(&id) else { continue };
+            let Some(cluster) = self.proxmox.get_mut(&id) else {
+                continue;
+            };
             if cluster.next_due().is_none_or(|due| due > at) {
                 continue;
             }

@@ -17,7 +17,7 @@ use super::omni::store;
 use super::{State, World, machine};
 
 /// The site is this much older afterwards.
-const FAST_FORWARD: Duration = Duration::from_secs(2 * 3600);
+const FAST_FORWARD: Duration = Duration::from_hours(2);
 
 /// A cluster that runs.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +52,10 @@ impl World {
         let outcome = {
             let mut state = self.lock();
             state.advance(begin);
-            let earlier = state.wall_zero.checked_sub(FAST_FORWARD).unwrap_or(state.wall_zero);
+            let earlier = state
+                .wall_zero
+                .checked_sub(FAST_FORWARD)
+                .unwrap_or(state.wall_zero);
             state.set_wall_zero(earlier);
             let outcome = state.preload(begin, end, cluster);
             state.advance(end);
@@ -61,13 +64,19 @@ impl World {
         };
         let nanos = u64::try_from(FAST_FORWARD.as_nanos()).unwrap_or(0);
         self.ahead.fetch_add(nanos, Ordering::Relaxed);
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        self.changed
+            .send_modify(|count| *count = count.wrapping_add(1));
         outcome
     }
 }
 
 impl State {
-    fn preload(&mut self, begin: Duration, end: Duration, cluster: &RunningCluster) -> Result<(), String> {
+    fn preload(
+        &mut self,
+        begin: Duration,
+        end: Duration,
+        cluster: &RunningCluster,
+    ) -> Result<(), String> {
         // The providers must be seen alive first.
         self.advance(begin + Duration::from_secs(5));
         let begin = begin + Duration::from_secs(5);
@@ -77,7 +86,8 @@ impl State {
                 version: String::new(),
                 spec: resource.spec.to_string(),
             };
-            api::create(self, begin, &Caller::operator(), incoming).map_err(|error| error.message)?;
+            api::create(self, begin, &Caller::operator(), incoming)
+                .map_err(|error| error.message)?;
             if cluster.cni_installed && resource.metadata.kind == kinds::CLUSTERS.name {
                 self.omni.cni_installed.insert(resource.metadata.id.clone());
             }
@@ -92,11 +102,23 @@ impl State {
             .omni
             .store
             .all(kinds::MACHINE_SETS)
-            .filter_map(|set| set.spec.pointer("/machine_allocation/machine_count")?.as_u64())
+            .filter_map(|set| {
+                set.spec
+                    .pointer("/machine_allocation/machine_count")?
+                    .as_u64()
+            })
             .map(|count| usize::try_from(count).unwrap_or(usize::MAX))
             .sum();
-        let running = self.machines.values().filter(|m| m.stage == machine::Stage::Running).count();
-        if running == wanted { Ok(()) } else { Err(format!("{running} of {wanted} machines run")) }
+        let running = self
+            .machines
+            .values()
+            .filter(|m| m.stage == machine::Stage::Running)
+            .count();
+        if running == wanted {
+            Ok(())
+        } else {
+            Err(format!("{running} of {wanted} machines run"))
+        }
     }
 
     /// Does the hand work for VMs that were unlocked and not started yet.
@@ -110,7 +132,10 @@ impl State {
             .proxmox
             .iter()
             .flat_map(|(provider, cluster)| {
-                cluster.vms().iter().map(move |(vmid, vm)| ((provider.clone(), *vmid), vm))
+                cluster
+                    .vms()
+                    .iter()
+                    .map(move |(vmid, vm)| ((provider.clone(), *vmid), vm))
             })
             .filter(|(key, vm)| vm.lock.is_none() && !vm.running && !seen.contains(key))
             .map(|(key, vm)| (key, vm.name.clone()))
@@ -122,7 +147,9 @@ impl State {
                 .find(kinds::MACHINE_REQUESTS, &request)
                 .and_then(|request| store::label(request, label::REQUEST_SET))
                 .map(str::to_owned);
-            let work = set.and_then(|set| left.get_mut(&set)).filter(|work| !work.is_empty());
+            let work = set
+                .and_then(|set| left.get_mut(&set))
+                .filter(|work| !work.is_empty());
             if let Some(work) = work.map(|work| work.remove(0)) {
                 self.apply_by_hand(now, &key, &work);
             }
@@ -131,18 +158,33 @@ impl State {
     }
 
     fn apply_by_hand(&mut self, now: Duration, key: &machine::Key, work: &ByHand) {
-        let Some(cluster) = self.proxmox.get_mut(&key.0) else { return };
+        let Some(cluster) = self.proxmox.get_mut(&key.0) else {
+            return;
+        };
         if let (Some(mac), Some(vm)) = (work.mac, cluster.vm(key.1)) {
-            let bridge = vm.macs.first().map(|(_, _, bridge)| bridge.clone()).unwrap_or_default();
-            let value = format!("virtio={},bridge={bridge},firewall=1", mac.to_string().to_uppercase());
+            let bridge = vm
+                .macs
+                .first()
+                .map(|(_, _, bridge)| bridge.clone())
+                .unwrap_or_default();
+            let value = format!(
+                "virtio={},bridge={bridge},firewall=1",
+                mac.to_string().to_uppercase()
+            );
             cluster.set_by_hand(key.1, "net0", &value);
         }
         for (index, value) in work.hostpci.iter().enumerate() {
             cluster.set_by_hand(key.1, &format!("hostpci{index}"), value);
         }
-        let mac = cluster.vm(key.1).and_then(|vm| vm.macs.first().map(|(_, mac, _)| *mac));
-        let (Some(mac), Some(address)) = (mac, work.address) else { return };
-        let Some(network) = self.gateway.lan_of(address).map(|lan| lan.id.clone()) else { return };
+        let mac = cluster
+            .vm(key.1)
+            .and_then(|vm| vm.macs.first().map(|(_, mac, _)| *mac));
+        let (Some(mac), Some(address)) = (mac, work.address) else {
+            return;
+        };
+        let Some(network) = self.gateway.lan_of(address).map(|lan| lan.id.clone()) else {
+            return;
+        };
         let mut fields = Map::new();
         fields.insert("use_fixedip".to_owned(), json!(true));
         fields.insert("fixed_ip".to_owned(), json!(address.to_string()));
@@ -151,6 +193,10 @@ impl State {
             fields.insert("name".to_owned(), json!(alias));
         }
         // A refused reservation shows as a machine with another address.
-        drop(self.gateway.create_record(now, &mut self.log, mac, &fields).map(|_| ()));
+        drop(
+            self.gateway
+                .create_record(now, &mut self.log, mac, &fields)
+                .map(|_| ()),
+        );
     }
 }

@@ -48,7 +48,10 @@ impl Queue {
 
     /// Takes the next event that is due at `now`.
     pub fn pop_due(&mut self, now: Duration) -> Option<Due> {
-        let entry = self.events.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let entry = self
+            .events
+            .first_entry()
+            .filter(|entry| entry.key().0 <= now)?;
         let event = entry.remove();
         if event == Due::Reconcile {
             self.reconcile_pending = false;

@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::{Request, RESOURCES};
+use super::{RESOURCES, Request};
 use crate::World;
 use crate::world::omni::access::{Caller, Role};
 use crate::world::omni::api::ApiError;
 
 /// How far a caller's clock may be off.
-const SKEW: Duration = Duration::from_secs(300);
+const SKEW: Duration = Duration::from_mins(5);
 
 /// Metadata that the signature covers.
 const COVERED: [&str; 10] = [
@@ -28,7 +28,10 @@ const COVERED: [&str; 10] = [
 ];
 
 /// Types that anybody may read.
-const PUBLIC: [&str; 2] = ["AuthConfigs.omni.sidero.dev", "EulaAcceptances.omni.sidero.dev"];
+const PUBLIC: [&str; 2] = [
+    "AuthConfigs.omni.sidero.dev",
+    "EulaAcceptances.omni.sidero.dev",
+];
 
 /// Values of a metadata key: headers with the gateway's prefix, and the plain `Authorization`.
 pub(super) fn metadata<'a>(request: &'a Request, key: &str) -> Vec<&'a str> {
@@ -50,13 +53,18 @@ pub(super) fn caller(
     method: &str,
     message: &Value,
 ) -> Result<Caller, ApiError> {
-    let kind = message.get("type").and_then(Value::as_str).unwrap_or_default();
+    let kind = message
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let public = service == RESOURCES && matches!(method, "Get" | "List") && PUBLIC.contains(&kind);
     match verified(world, request, &format!("/{service}/{method}")) {
         Some(caller) => Ok(caller),
-        None if public => {
-            Ok(Caller { identity: String::new(), role: Role::InfraProvider, provider: None })
-        }
+        None if public => Ok(Caller {
+            identity: String::new(),
+            role: Role::InfraProvider,
+            provider: None,
+        }),
         None => Err(ApiError::new(16, "invalid signature")),
     }
 }
@@ -66,12 +74,19 @@ fn verified(world: &Arc<World>, request: &Request, method: &str) -> Option<Calle
     let payload = one("x-sidero-payload")?;
     let signature = one("x-sidero-signature")?;
     let parts: Vec<&str> = signature.split(' ').collect();
-    let ["siderov1", _, fingerprint, bytes] = parts.as_slice() else { return None };
+    let ["siderov1", _, fingerprint, bytes] = parts.as_slice() else {
+        return None;
+    };
     let wall = world.wall(world.now());
-    let caller = world.keys().ok()?.verify(wall, fingerprint, bytes, payload.as_bytes())?;
+    let caller = world
+        .keys()
+        .ok()?
+        .verify(wall, fingerprint, bytes, payload.as_bytes())?;
     let stamp: u64 = one("x-sidero-timestamp")?.parse().ok()?;
     let sent = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(stamp))?;
-    let skew = wall.duration_since(sent).unwrap_or_else(|ahead| ahead.duration());
+    let skew = wall
+        .duration_since(sent)
+        .unwrap_or_else(|ahead| ahead.duration());
     let payload: Value = serde_json::from_str(payload).ok()?;
     let signed = skew <= SKEW
         && payload.get("method").and_then(Value::as_str) == Some(method)
@@ -87,7 +102,10 @@ fn same(request: &Request, payload: &Value, key: &str) -> bool {
         Some(Value::Array(signed)) => {
             !signed.is_empty()
                 && signed.len() == sent.len()
-                && signed.iter().zip(&sent).all(|(signed, sent)| signed == sent)
+                && signed
+                    .iter()
+                    .zip(&sent)
+                    .all(|(signed, sent)| signed == sent)
         }
         Some(_) => false,
     }

@@ -20,8 +20,12 @@ const KUBECONFIG: Fields = &[
     ("grant_type", Text),
     ("break_glass", Bool),
 ];
-const SERVICE_ACCOUNT: Fields =
-    &[("armored_pgp_public_key", Text), ("role", Text), ("use_user_role", Bool), ("name", Text)];
+const SERVICE_ACCOUNT: Fields = &[
+    ("armored_pgp_public_key", Text),
+    ("role", Text),
+    ("use_user_role", Bool),
+    ("name", Text),
+];
 
 /// Fields of a method's request message; `None`: no such method here.
 pub(super) fn fields(method: &str) -> Option<Fields> {
@@ -44,7 +48,10 @@ pub(super) fn call(call: &Call<'_>, method: &str) -> Result<Value, ApiError> {
         "Kubeconfig" => kubeconfig(call),
         "Omniconfig" => omniconfig(call),
         "ValidateConfig" => validate(call),
-        "CreateServiceAccount" | "RenewServiceAccount" | "DestroyServiceAccount" | "ListServiceAccounts" => {
+        "CreateServiceAccount"
+        | "RenewServiceAccount"
+        | "DestroyServiceAccount"
+        | "ListServiceAccounts" => {
             require(call, Role::Admin)?;
             Err(unsimulated(method))
         }
@@ -64,19 +71,29 @@ fn require(call: &Call<'_>, role: Role) -> Result<(), ApiError> {
     if call.caller.role >= role {
         return Ok(());
     }
-    let text = format!("unauthorized: access denied: insufficient role: \"{}\"", call.caller.role);
+    let text = format!(
+        "unauthorized: access denied: insufficient role: \"{}\"",
+        call.caller.role
+    );
     Err(ApiError::new(7, text))
 }
 
 fn kubeconfig(call: &Call<'_>) -> Result<Value, ApiError> {
     require(call, Role::Reader)?;
-    let cluster = call.metadata("context").first().copied().unwrap_or_default().to_owned();
+    let cluster = call
+        .metadata("context")
+        .first()
+        .copied()
+        .unwrap_or_default()
+        .to_owned();
     let text = if call.flag("service_account") {
         let user = call.text("service_account_user");
-        call.world
-            .act(|state, now| kubeconfig::service_account(state, now, &call.caller, &cluster, user))?
+        call.world.act(|state, now| {
+            kubeconfig::service_account(state, now, &call.caller, &cluster, user)
+        })?
     } else {
-        call.world.look(|state| kubeconfig::interactive(state, &call.caller, &cluster))
+        call.world
+            .look(|state| kubeconfig::interactive(state, &call.caller, &cluster))
     };
     Ok(json!({"kubeconfig": STANDARD.encode(text)}))
 }

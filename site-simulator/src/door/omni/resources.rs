@@ -13,7 +13,7 @@ use crate::World;
 use crate::world::omni::api::{self, ApiError, Incoming, Query};
 use crate::world::omni::schema::{Field, Fields};
 use crate::world::omni::selector::Selector;
-use crate::world::omni::watch::{Event, FellBehind, Reported, Watch};
+use crate::world::omni::watch::{Event, Reported, Watch};
 
 use Field::{Any, Bool, List, Message, Number, Text};
 
@@ -67,9 +67,11 @@ pub(super) fn fields(method: &str) -> Option<Fields> {
         "Create" => &[("resource", RESOURCE)],
         "Update" => &[("currentVersion", Text), ("resource", RESOURCE)],
         "Controllers" => &[],
-        "DependencyGraph" => {
-            &[("controllers", List(&Text)), ("show_destroy_ready", Bool), ("show_resources", Bool)]
-        }
+        "DependencyGraph" => &[
+            ("controllers", List(&Text)),
+            ("show_destroy_ready", Bool),
+            ("show_resources", Bool),
+        ],
         _ => return None,
     })
 }
@@ -77,28 +79,36 @@ pub(super) fn fields(method: &str) -> Option<Fields> {
 /// A unary call.
 pub(super) async fn call(call: &Call<'_>, method: &str) -> Result<Value, ApiError> {
     if matches!(method, "Controllers" | "DependencyGraph") {
-        return Err(ApiError::new(12, format!("method {method} not implemented")));
+        return Err(ApiError::new(
+            12,
+            format!("method {method} not implemented"),
+        ));
     }
     runtime(call)?;
     let (namespace, kind, id) = (call.text("namespace"), call.text("type"), call.text("id"));
     match method {
         "Get" => {
-            let found = call.world.act(|state, now| api::get(state, now, &call.caller, namespace, kind, id))?;
+            let found = call
+                .world
+                .act(|state, now| api::get(state, now, &call.caller, namespace, kind, id))?;
             Ok(json!({"body": api::show(&found)}))
         }
         "List" => list(call),
         "Create" => {
             let incoming = incoming(call)?;
-            call.world.act(|state, now| api::create(state, now, &call.caller, incoming))?;
+            call.world
+                .act(|state, now| api::create(state, now, &call.caller, incoming))?;
             Ok(json!({}))
         }
         "Update" => {
             let incoming = incoming(call)?;
-            call.world.act(|state, now| api::update(state, now, &call.caller, incoming))?;
+            call.world
+                .act(|state, now| api::update(state, now, &call.caller, incoming))?;
             Ok(json!({}))
         }
         "Teardown" => {
-            call.world.act(|state, now| api::teardown(state, now, &call.caller, namespace, kind, id))?;
+            call.world
+                .act(|state, now| api::teardown(state, now, &call.caller, namespace, kind, id))?;
             Ok(json!({}))
         }
         _ => delete(call).await,
@@ -109,8 +119,12 @@ pub(super) async fn call(call: &Call<'_>, method: &str) -> Result<Value, ApiErro
 async fn delete(call: &Call<'_>) -> Result<Value, ApiError> {
     let (namespace, kind, id) = (call.text("namespace"), call.text("type"), call.text("id"));
     let mut changed = call.world.changed();
-    call.world.act(|state, now| api::teardown(state, now, &call.caller, namespace, kind, id))?;
-    while !call.world.act(|state, now| api::destroyed(state, now, namespace, kind, id)) {
+    call.world
+        .act(|state, now| api::teardown(state, now, &call.caller, namespace, kind, id))?;
+    while !call
+        .world
+        .act(|state, now| api::destroyed(state, now, namespace, kind, id))
+    {
         changed.mark_unchanged();
         call.world.tick(&mut changed).await;
     }
@@ -121,12 +135,16 @@ fn runtime(call: &Call<'_>) -> Result<(), ApiError> {
     match call.metadata("runtime").first() {
         None => Err(ApiError::new(3, "missing runtime metadata")),
         Some(runtime) if runtime.eq_ignore_ascii_case("omni") => Ok(()),
-        Some(runtime) => Err(ApiError::new(12, format!("runtime {runtime} is not simulated"))),
+        Some(runtime) => Err(ApiError::new(
+            12,
+            format!("runtime {runtime} is not simulated"),
+        )),
     }
 }
 
 fn query(call: &Call<'_>) -> Result<Query, ApiError> {
-    let selector = Selector::parse(call.metadata("selectors")).map_err(|error| ApiError::new(3, error))?;
+    let selector =
+        Selector::parse(call.metadata("selectors")).map_err(|error| ApiError::new(3, error))?;
     let search = call.message.get("search_for").and_then(Value::as_array);
     Ok(Query {
         namespace: call.text("namespace").to_owned(),
@@ -137,16 +155,25 @@ fn query(call: &Call<'_>) -> Result<Query, ApiError> {
         limit: call.number("limit"),
         sort_by: call.text("sort_by_field").to_owned(),
         descending: call.flag("sort_descending"),
-        search: search.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect(),
+        search: search
+            .into_iter()
+            .flatten()
+            .filter_map(|v| v.as_str().map(str::to_owned))
+            .collect(),
     })
 }
 
 fn list(call: &Call<'_>) -> Result<Value, ApiError> {
     let query = query(call)?;
-    let (items, total) = call.world.act(|state, now| api::list(state, now, &call.caller, &query))?;
+    let (items, total) = call
+        .world
+        .act(|state, now| api::list(state, now, &call.caller, &query))?;
     let mut body = Map::new();
     if !items.is_empty() {
-        body.insert("items".to_owned(), items.iter().map(|item| json!(api::show(item))).collect());
+        body.insert(
+            "items".to_owned(),
+            items.iter().map(|item| json!(api::show(item))).collect(),
+        );
     }
     if total > 0 {
         body.insert("total".to_owned(), json!(total));
@@ -165,9 +192,13 @@ fn incoming(call: &Call<'_>) -> Result<Incoming, ApiError> {
     let map = |key: &str| {
         let value = sent.get("metadata").and_then(|metadata| metadata.get(key));
         let pairs = value.and_then(Value::as_object).into_iter().flatten();
-        pairs.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
+        pairs
+            .filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))
+            .collect()
     };
-    let finalizers = sent.pointer("/metadata/finalizers").and_then(Value::as_array);
+    let finalizers = sent
+        .pointer("/metadata/finalizers")
+        .and_then(Value::as_array);
     let metadata = Metadata {
         namespace: text("namespace"),
         kind: text("type"),
@@ -183,9 +214,16 @@ fn incoming(call: &Call<'_>) -> Result<Incoming, ApiError> {
         ..Metadata::default()
     };
     Ok(Incoming {
-        resource: Resource { metadata, spec: Value::Null },
+        resource: Resource {
+            metadata,
+            spec: Value::Null,
+        },
         version: text("version"),
-        spec: sent.get("spec").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        spec: sent
+            .get("spec")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
     })
 }
 
@@ -194,9 +232,20 @@ pub(super) fn watch(call: &Call<'_>) -> Result<BoxStream<'static, Bytes>, ApiErr
     runtime(call)?;
     let query = query(call)?;
     let changed = call.world.changed();
-    let (watch, first) = call.world.act(|state, now| Watch::open(state, now, &call.caller, query))?;
-    let pending = first.iter().map(|reported| line(watch.query(), reported)).collect();
-    let open = Open { world: Arc::clone(call.world), watch, changed, pending, over: false };
+    let (watch, first) = call
+        .world
+        .act(|state, now| Watch::open(state, now, &call.caller, query))?;
+    let pending = first
+        .iter()
+        .map(|reported| line(watch.query(), reported))
+        .collect();
+    let open = Open {
+        world: Arc::clone(call.world),
+        watch,
+        changed,
+        pending,
+        over: false,
+    };
     Ok(stream::unfold(open, next).boxed())
 }
 
@@ -217,16 +266,15 @@ async fn next(mut open: Open) -> Option<(Bytes, Open)> {
             return None;
         }
         let polled = open.world.look(|state| open.watch.poll(state));
-        match polled {
-            Ok(events) => {
-                let lines = events.iter().map(|reported| line(open.watch.query(), reported));
-                open.pending = lines.collect();
-            }
-            Err(FellBehind) => {
-                open.over = true;
-                let error = json!({"error": {"code": 9, "message": "watch fell behind"}});
-                open.pending.push_back(Bytes::from(format!("{error}\n")));
-            }
+        if let Ok(events) = polled {
+            let lines = events
+                .iter()
+                .map(|reported| line(open.watch.query(), reported));
+            open.pending = lines.collect();
+        } else {
+            open.over = true;
+            let error = json!({"error": {"code": 9, "message": "watch fell behind"}});
+            open.pending.push_back(Bytes::from(format!("{error}\n")));
         }
         if open.pending.is_empty() {
             // Fails only when the world ended, and the door with it.

@@ -93,24 +93,48 @@ const TYPES: &[(&str, &str, Access)] = &[
     ("EtcdBackups", "external", ReadOnly(Reader)),
     ("EtcdManualBackups", "ephemeral", Managed(Reader, Operator)),
     ("EulaAcceptances", "default", ReadOnly(InfraProvider)),
-    ("ExtensionsConfigurations", "default", Managed(Reader, Operator)),
+    (
+        "ExtensionsConfigurations",
+        "default",
+        Managed(Reader, Operator),
+    ),
     ("FeaturesConfigs", "default", ReadOnly(InfraProvider)),
     ("Identities", "default", ReadOnly(Admin)),
     ("IdentityStatuses", "ephemeral", ReadOnly(Admin)),
     ("InfraMachineConfigs", "default", Managed(Reader, Operator)),
-    ("InfraMachineRegistrations", "infra-provider", ReadOnly(InfraProvider)),
+    (
+        "InfraMachineRegistrations",
+        "infra-provider",
+        ReadOnly(InfraProvider),
+    ),
     ("InfraMachineStatuses", "infra-provider", Provider),
     ("InfraMachines", "infra-provider", ReadOnly(InfraProvider)),
-    ("InfraProviderCombinedStatuses", "ephemeral", ReadOnly(Reader)),
-    ("InfraProviderHealthStatuses", "infra-provider-ephemeral", Provider),
+    (
+        "InfraProviderCombinedStatuses",
+        "ephemeral",
+        ReadOnly(Reader),
+    ),
+    (
+        "InfraProviderHealthStatuses",
+        "infra-provider-ephemeral",
+        Provider,
+    ),
     ("InfraProviderStatuses", "infra-provider", Provider),
     ("InfraProviders", "infra-provider", Managed(Reader, Admin)),
     ("JoinTokenStatuses", "default", ReadOnly(Reader)),
     ("JoinTokens", "default", Managed(Reader, Operator)),
     ("KernelArgs", "default", Managed(Reader, Operator)),
     ("KernelArgsStatuses", "default", ReadOnly(Reader)),
-    ("KubernetesHealthChecks", "default", Managed(Reader, Operator)),
-    ("KubernetesManifestGroups", "default", Managed(Reader, Operator)),
+    (
+        "KubernetesHealthChecks",
+        "default",
+        Managed(Reader, Operator),
+    ),
+    (
+        "KubernetesManifestGroups",
+        "default",
+        Managed(Reader, Operator),
+    ),
     ("KubernetesStatuses", "default", ReadOnly(Reader)),
     ("KubernetesUpgradeStatuses", "default", ReadOnly(Reader)),
     ("KubernetesVersions", "default", ReadOnly(InfraProvider)),
@@ -121,13 +145,21 @@ const TYPES: &[(&str, &str, Access)] = &[
     ("MachineConfigGenOptions", "default", ReadOnly(Reader)),
     ("MachineExtensions", "default", ReadOnly(Reader)),
     ("MachineExtensionsStatuses", "default", ReadOnly(Reader)),
-    ("MachineInstallDiskConfigs", "default", Managed(Reader, Operator)),
+    (
+        "MachineInstallDiskConfigs",
+        "default",
+        Managed(Reader, Operator),
+    ),
     ("MachineInstallDiskStatuses", "default", ReadOnly(Reader)),
     ("MachineLabels", "default", Managed(Reader, Operator)),
     ("MachinePendingUpdates", "default", ReadOnly(Reader)),
     ("MachineRequestSets", "default", Managed(Reader, Operator)),
     ("MachineRequestStatuses", "infra-provider", Provider),
-    ("MachineRequests", "infra-provider", Managed(InfraProvider, Operator)),
+    (
+        "MachineRequests",
+        "infra-provider",
+        Managed(InfraProvider, Operator),
+    ),
     ("MachineSetDestroyStatuses", "ephemeral", ReadOnly(Reader)),
     ("MachineSetNodes", "default", Managed(Reader, Operator)),
     ("MachineSetStatuses", "default", ReadOnly(Reader)),
@@ -140,7 +172,11 @@ const TYPES: &[(&str, &str, Access)] = &[
     ("Notifications", "ephemeral", ReadOnly(Reader)),
     ("OngoingTasks", "ephemeral", ReadOnly(Reader)),
     ("PendingMachines", "ephemeral", ReadOnly(Reader)),
-    ("ProviderJoinConfigs", "infra-provider", ReadOnly(InfraProvider)),
+    (
+        "ProviderJoinConfigs",
+        "infra-provider",
+        ReadOnly(InfraProvider),
+    ),
     ("RedactedClusterMachineConfigs", "default", ReadOnly(Reader)),
     ("SchematicConfigurations", "default", ReadOnly(Reader)),
     ("ServiceAccountStatuses", "ephemeral", ReadOnly(Admin)),
@@ -162,16 +198,25 @@ const TYPES: &[(&str, &str, Access)] = &[
 /// What may be done with resources of a type in a namespace.
 pub fn access(namespace: &str, kind: &str) -> Access {
     match kind {
-        "SysVersions.system.sidero.dev" if namespace == "ephemeral" => return ReadOnly(InfraProvider),
-        "ResourceDefinitions.meta.cosi.dev" if namespace == "meta" => return ReadOnly(InfraProvider),
+        "SysVersions.system.sidero.dev" if namespace == "ephemeral" => {
+            return ReadOnly(InfraProvider);
+        }
+        "ResourceDefinitions.meta.cosi.dev" if namespace == "meta" => {
+            return ReadOnly(InfraProvider);
+        }
         _ => {}
     }
     // A provider's own namespace holds whatever it likes; a typing error there is an empty list.
     if namespace.starts_with("infra-provider:") {
         return ReadOnly(Reader);
     }
-    let Some(short) = kind.strip_suffix(".omni.sidero.dev") else { return Closed };
-    TYPES.iter().find(|(name, ns, _)| *name == short && *ns == namespace).map_or(Closed, |(_, _, a)| *a)
+    let Some(short) = kind.strip_suffix(".omni.sidero.dev") else {
+        return Closed;
+    };
+    TYPES
+        .iter()
+        .find(|(name, ns, _)| *name == short && *ns == namespace)
+        .map_or(Closed, |(_, _, a)| *a)
 }
 
 /// Full names and namespaces of the types that users manage.

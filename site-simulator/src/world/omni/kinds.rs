@@ -59,8 +59,10 @@ kinds! {
 }
 
 /// `SysVersions.system.sidero.dev`, the one common type outside `omni.sidero.dev`.
-pub const SYS_VERSIONS: KindRef =
-    KindRef { name: "SysVersions.system.sidero.dev", namespace: "ephemeral" };
+pub const SYS_VERSIONS: KindRef = KindRef {
+    name: "SysVersions.system.sidero.dev",
+    namespace: "ephemeral",
+};
 
 /// Labels and annotations.
 pub mod label {
@@ -98,5 +100,8 @@ pub mod label {
 
 /// The namespace and type of a provider's own machine resource.
 pub fn provider_machine(provider: &str) -> (String, String) {
-    (format!("Machine.{provider}.infraprovider.sidero.dev"), format!("infra-provider:{provider}"))
+    (
+        format!("Machine.{provider}.infraprovider.sidero.dev"),
+        format!("infra-provider:{provider}"),
+    )
 }

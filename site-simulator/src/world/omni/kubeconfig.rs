@@ -24,7 +24,10 @@ pub fn service_account(
     user: &str,
 ) -> Result<String, ApiError> {
     if caller.role < Role::Operator {
-        let text = format!("unauthorized: access denied: insufficient role: \"{}\"", caller.role);
+        let text = format!(
+            "unauthorized: access denied: insufficient role: \"{}\"",
+            caller.role
+        );
         return Err(ApiError::new(7, text));
     }
     if user.is_empty() {
@@ -40,7 +43,11 @@ pub fn service_account(
             ),
         ));
     };
-    let uuid = uuid.spec.get("uuid").and_then(Value::as_str).unwrap_or_default();
+    let uuid = uuid
+        .spec
+        .get("uuid")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let token = token(state, now, cluster, uuid, user);
     let name = format!("{INSTANCE}-{cluster}-{user}");
     Ok(format!(
@@ -66,7 +73,12 @@ fn token(state: &State, now: Duration, cluster: &str, uuid: &str, user: &str) ->
         "sub": user,
     });
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    format!("{}.{}.{}", part(&header), part(&claims), URL_SAFE_NO_PAD.encode([0_u8; 32]))
+    format!(
+        "{}.{}.{}",
+        part(&header),
+        part(&claims),
+        URL_SAFE_NO_PAD.encode([0_u8; 32])
+    )
 }
 
 /// A kubeconfig that asks for a login in a browser. An empty cluster name is answered just as well.

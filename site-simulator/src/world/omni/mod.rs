@@ -12,10 +12,10 @@ pub mod api;
 pub mod controllers;
 pub mod kinds;
 pub mod kubeconfig;
+pub(crate) mod patches;
 pub mod schema;
 pub mod selector;
 pub mod store;
-pub(crate) mod patches;
 mod validate;
 pub mod watch;
 
@@ -43,7 +43,9 @@ const EXTENSION_AUTHOR: &str = "Sidero Labs";
 impl State {
     /// RFC 3339 with seconds, as metadata has it.
     pub fn stamp(&self, now: Duration) -> String {
-        timestamp(self.wall_zero + now).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+        timestamp(self.wall_zero + now)
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string()
     }
 
     /// RFC 3339 with nanoseconds.
@@ -73,16 +75,30 @@ pub(super) fn seed(state: &mut State, now: Duration) {
         "image_factory_pxe_base_url": "https://pxe.factory.talos.dev",
         "account": {"name": INSTANCE},
     });
-    put(state, &stamp, "", kinds::FEATURES_CONFIGS, "features-config", spec);
-    let providers: Vec<(String, Value)> =
-        state.blueprint.providers.iter().map(|p| (p.id.clone(), p.schema.clone())).collect();
+    put(
+        state,
+        &stamp,
+        "",
+        kinds::FEATURES_CONFIGS,
+        "features-config",
+        spec,
+    );
+    let providers: Vec<(String, Value)> = state
+        .blueprint
+        .providers
+        .iter()
+        .map(|p| (p.id.clone(), p.schema.clone()))
+        .collect();
     for (id, schema) in providers {
         register(state, now, &id, &schema);
     }
 }
 
 fn put(state: &mut State, stamp: &str, owner: &str, kind: kinds::KindRef, id: &str, spec: Value) {
-    state.omni.store.put(stamp, owner, kind, id, store::Labels::new(), spec);
+    state
+        .omni
+        .store
+        .put(stamp, owner, kind, id, store::Labels::new(), spec);
 }
 
 fn versions(state: &mut State, stamp: &str) {
@@ -108,10 +124,29 @@ fn versions(state: &mut State, stamp: &str) {
             "compatible_kubernetes_versions": compatible,
             "image_factory_url": "https://factory.talos.dev",
         });
-        put(state, stamp, "VersionsController", kinds::TALOS_VERSIONS, version, spec);
-        state.omni.store.hold(stamp, kinds::TALOS_VERSIONS, version, "TalosExtensionsController");
+        put(
+            state,
+            stamp,
+            "VersionsController",
+            kinds::TALOS_VERSIONS,
+            version,
+            spec,
+        );
+        state.omni.store.hold(
+            stamp,
+            kinds::TALOS_VERSIONS,
+            version,
+            "TalosExtensionsController",
+        );
         let spec = json!({"items": extensions});
-        put(state, stamp, "TalosExtensionsController", kinds::TALOS_EXTENSIONS, version, spec);
+        put(
+            state,
+            stamp,
+            "TalosExtensionsController",
+            kinds::TALOS_EXTENSIONS,
+            version,
+            spec,
+        );
     }
     for version in kubernetes {
         put(
@@ -134,9 +169,18 @@ fn register(state: &mut State, now: Duration, id: &str, schema: &Value) {
         "name": "Proxmox",
         "description": "Proxmox infrastructure provider",
     });
-    state.omni.store.put(&stamp, "", kinds::INFRA_PROVIDER_STATUSES, id, labels, spec);
+    state
+        .omni
+        .store
+        .put(&stamp, "", kinds::INFRA_PROVIDER_STATUSES, id, labels, spec);
     let task = provider::Task::Heartbeat;
-    state.queue.push(now, Due::Provider { provider: id.to_owned(), task });
+    state.queue.push(
+        now,
+        Due::Provider {
+            provider: id.to_owned(),
+            task,
+        },
+    );
     let delay = draws::controller_reaction(&mut state.rng);
     state.queue.push(now + delay, Due::Reconcile);
 }

@@ -87,7 +87,11 @@ pub(crate) fn check(text: &str) -> Vec<String> {
     for document in text.split("\n---") {
         let parsed: Value = match serde_yaml::from_str(document.trim_start_matches("---")) {
             Ok(parsed) => parsed,
-            Err(error) => return vec![format!("decode error: go-yaml load error in parser: {error}")],
+            Err(error) => {
+                return vec![format!(
+                    "decode error: go-yaml load error in parser: {error}"
+                )];
+            }
         };
         if parsed.get("kind").is_some() {
             continue;
@@ -97,8 +101,13 @@ pub(crate) fn check(text: &str) -> Vec<String> {
             continue;
         }
         for path in RESERVED {
-            if parsed.pointer(&format!("/{}", path.replace('.', "/"))).is_some() {
-                errors.push(format!("overriding \"{path}\" is not allowed in the config patch"));
+            if parsed
+                .pointer(&format!("/{}", path.replace('.', "/")))
+                .is_some()
+            {
+                errors.push(format!(
+                    "overriding \"{path}\" is not allowed in the config patch"
+                ));
             }
         }
     }
@@ -156,9 +165,13 @@ mod tests {
         );
         assert_eq!(
             check("machine:\n  netwrk: {}\n"),
-            ["error decoding document /v1alpha1/ (line 1): unknown keys found during decoding:\nmachine:\n    \
-              netwrk: {}\n"]
+            [
+                "error decoding document /v1alpha1/ (line 1): unknown keys found during decoding:\nmachine:\n    \
+              netwrk: {}\n"
+            ]
         );
-        assert!(check("machine: [oops")[0].starts_with("decode error: go-yaml load error in parser"));
+        assert!(
+            check("machine: [oops")[0].starts_with("decode error: go-yaml load error in parser")
+        );
     }
 }

@@ -66,12 +66,18 @@ const CLUSTER: Fields = &[
             ("disable_public_discovery_service", Bool),
         ]),
     ),
-    ("backup_configuration", Message(&[("interval", Text), ("enabled", Bool)])),
+    (
+        "backup_configuration",
+        Message(&[("interval", Text), ("enabled", Bool)]),
+    ),
 ];
 const MACHINE_SET: Fields = &[
     ("update_strategy", STRATEGY),
     ("machine_class", ALLOCATION),
-    ("bootstrap_spec", Message(&[("cluster_uuid", Text), ("snapshot", Text)])),
+    (
+        "bootstrap_spec",
+        Message(&[("cluster_uuid", Text), ("snapshot", Text)]),
+    ),
     ("delete_strategy", STRATEGY),
     ("update_strategy_config", STRATEGY_CONFIG),
     ("delete_strategy_config", STRATEGY_CONFIG),
@@ -100,15 +106,26 @@ const REQUEST: Fields = &[
 ];
 const REQUEST_STATUS: Fields = &[
     ("id", Text),
-    ("stage", Enum(&["UNKNOWN", "PROVISIONING", "PROVISIONED", "FAILED"])),
+    (
+        "stage",
+        Enum(&["UNKNOWN", "PROVISIONING", "PROVISIONED", "FAILED"]),
+    ),
     ("error", Text),
     ("status", Text),
 ];
 const PATCH: Fields = &[("data", Text), ("compressed_data", Text)];
-const MANIFESTS: Fields =
-    &[("data", Text), ("compressed_data", Text), ("mode", Enum(&["UNKNOWN", "FULL", "ONE_TIME"]))];
-const PROVIDER_STATUS: Fields =
-    &[("schema", Text), ("name", Text), ("description", Text), ("icon", Text), ("version", Text)];
+const MANIFESTS: Fields = &[
+    ("data", Text),
+    ("compressed_data", Text),
+    ("mode", Enum(&["UNKNOWN", "FULL", "ONE_TIME"])),
+];
+const PROVIDER_STATUS: Fields = &[
+    ("schema", Text),
+    ("name", Text),
+    ("description", Text),
+    ("icon", Text),
+    ("version", Text),
+];
 const PROVIDER_HEALTH: Fields = &[("last_heartbeat_timestamp", Text), ("error", Text)];
 
 /// The fields of a type's spec; `None` where any will do.
@@ -130,7 +147,9 @@ pub fn fields(kind: &str) -> Option<Fields> {
         "KubernetesManifestGroups.omni.sidero.dev" => MANIFESTS,
         "MachineLabels.omni.sidero.dev" => &[],
         "MachineInstallDiskConfigs.omni.sidero.dev" => &[("disk", Text), ("disk_selector", Text)],
-        "JoinTokens.omni.sidero.dev" => &[("expiration_time", Text), ("revoked", Bool), ("name", Text)],
+        "JoinTokens.omni.sidero.dev" => {
+            &[("expiration_time", Text), ("revoked", Bool), ("name", Text)]
+        }
         _ => return None,
     })
 }
@@ -142,13 +161,18 @@ pub fn normalise(fields: Fields, value: &Value, text: &str) -> Result<Value, Str
         return Err("proto: syntax error (line 1:1): unexpected token".to_owned());
     };
     for key in sent.keys() {
-        if !fields.iter().any(|(name, _)| key == name || *key == camel(name)) {
+        if !fields
+            .iter()
+            .any(|(name, _)| key == name || *key == camel(name))
+        {
             return Err(unknown_field(key, text));
         }
     }
     let mut shown = Map::new();
     for (name, field) in fields {
-        let Some(value) = sent.get(*name).or_else(|| sent.get(&camel(name))) else { continue };
+        let Some(value) = sent.get(*name).or_else(|| sent.get(&camel(name))) else {
+            continue;
+        };
         if let Some(value) = show(name, *field, value, text)? {
             shown.insert((*name).to_owned(), value);
         }
@@ -166,8 +190,13 @@ pub fn unknown_field(key: &str, text: &str) -> String {
 
 fn show(name: &str, field: Field, value: &Value, text: &str) -> Result<Option<Value>, String> {
     let invalid = |kind: &str| {
-        let place = text.find(&format!("\"{name}\"")).map_or(1, |at| at + name.len() + 5);
-        format!("proto: (line 1:{place}): invalid value for {kind} field {}: {value}", camel(name))
+        let place = text
+            .find(&format!("\"{name}\""))
+            .map_or(1, |at| at + name.len() + 5);
+        format!(
+            "proto: (line 1:{place}): invalid value for {kind} field {}: {value}",
+            camel(name)
+        )
     };
     if value.is_null() {
         return Ok(None);
@@ -183,7 +212,9 @@ fn show(name: &str, field: Field, value: &Value, text: &str) -> Result<Option<Va
             (number != 0).then(|| number.into())
         }
         (Enum(names), _) => {
-            let by_name = value.as_str().and_then(|s| names.iter().position(|known| *known == s));
+            let by_name = value
+                .as_str()
+                .and_then(|s| names.iter().position(|known| *known == s));
             let number = value.as_u64().or(by_name.map(|index| index as u64));
             let number = number.ok_or_else(|| invalid("enum"))?;
             (number != 0).then(|| number.into())

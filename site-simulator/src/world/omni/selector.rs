@@ -40,7 +40,10 @@ impl Selector {
     /// Whether labels satisfy the selector.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.alternatives.is_empty()
-            || self.alternatives.iter().any(|terms| terms.iter().all(|term| term.matches(labels)))
+            || self
+                .alternatives
+                .iter()
+                .any(|terms| terms.iter().all(|term| term.matches(labels)))
     }
 }
 
@@ -55,19 +58,25 @@ impl Term {
             Test::In(list) => value.is_some_and(|value| list.contains(value)),
             Test::NotIn(list) => value.is_none_or(|value| !list.contains(value)),
             Test::Compare(operator, limit) => {
-                value.and_then(|value| quantity(value)).is_some_and(|value| match *operator {
-                    "<" => value < *limit,
-                    "<=" => value <= *limit,
-                    ">" => value > *limit,
-                    _ => value >= *limit,
-                })
+                value
+                    .and_then(|value| quantity(value))
+                    .is_some_and(|value| match *operator {
+                        "<" => value < *limit,
+                        "<=" => value <= *limit,
+                        ">" => value > *limit,
+                        _ => value >= *limit,
+                    })
             }
         }
     }
 }
 
 fn terms(text: &str) -> Result<Vec<Term>, String> {
-    split_outside_parentheses(text).into_iter().filter(|term| !term.trim().is_empty()).map(term).collect()
+    split_outside_parentheses(text)
+        .into_iter()
+        .filter(|term| !term.trim().is_empty())
+        .map(term)
+        .collect()
 }
 
 fn split_outside_parentheses(text: &str) -> Vec<&str> {
@@ -90,7 +99,10 @@ fn split_outside_parentheses(text: &str) -> Vec<&str> {
 fn term(text: &str) -> Result<Term, String> {
     let text = text.trim();
     if let Some(key) = text.strip_prefix('!') {
-        return Ok(Term { key: identifier(key)?, test: Test::Absent });
+        return Ok(Term {
+            key: identifier(key)?,
+            test: Test::Absent,
+        });
     }
     for (word, negated) in [(" notin ", true), (" in ", false)] {
         if let Some((key, list)) = text.split_once(word) {
@@ -99,42 +111,73 @@ fn term(text: &str) -> Result<Term, String> {
                 .strip_prefix('(')
                 .and_then(|list| list.strip_suffix(')'))
                 .ok_or_else(|| "unable to parse term: expected: '('".to_owned())?;
-            let list = list.split(',').map(|value| value.trim().to_owned()).collect();
-            let test = if negated { Test::NotIn(list) } else { Test::In(list) };
-            return Ok(Term { key: identifier(key)?, test });
+            let list = list
+                .split(',')
+                .map(|value| value.trim().to_owned())
+                .collect();
+            let list = if negated {
+                Test::NotIn(list)
+            } else {
+                Test::In(list)
+            };
+            return Ok(Term {
+                key: identifier(key)?,
+                test: list,
+            });
         }
     }
     if let Some((key, value)) = text.split_once("!=") {
-        return Ok(Term { key: identifier(key)?, test: Test::NotEqual(literal(value)?) });
+        return Ok(Term {
+            key: identifier(key)?,
+            test: Test::NotEqual(literal(value)?),
+        });
     }
     for operator in COMPARISONS {
         if let Some((key, value)) = text.split_once(operator) {
             let limit = quantity(value.trim()).unwrap_or(f64::NAN);
-            return Ok(Term { key: identifier(key)?, test: Test::Compare(operator, limit) });
+            return Ok(Term {
+                key: identifier(key)?,
+                test: Test::Compare(operator, limit),
+            });
         }
     }
     if let Some((key, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
-        return Ok(Term { key: identifier(key)?, test: Test::Equal(literal(value)?) });
+        return Ok(Term {
+            key: identifier(key)?,
+            test: Test::Equal(literal(value)?),
+        });
     }
-    Ok(Term { key: identifier(text)?, test: Test::Exists })
+    Ok(Term {
+        key: identifier(text)?,
+        test: Test::Exists,
+    })
 }
 
 fn identifier(text: &str) -> Result<String, String> {
     let text = text.trim();
     match text.chars().find(|c| "(),=!<>".contains(*c)) {
-        Some(c) => Err(format!("unable to parse term: found '{c}', expected: identifier")),
-        None if text.is_empty() => Err("unable to parse term: found '', expected: identifier".to_owned()),
+        Some(c) => Err(format!(
+            "unable to parse term: found '{c}', expected: identifier"
+        )),
+        None if text.is_empty() => {
+            Err("unable to parse term: found '', expected: identifier".to_owned())
+        }
         None => Ok(text.to_owned()),
     }
 }
 
 fn literal(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if let Some(quoted) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+    if let Some(quoted) = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+    {
         return Ok(quoted.replace("\\\"", "\"").replace("\\\\", "\\"));
     }
     match text.chars().find(|c| "(),=!<>".contains(*c)) {
-        Some(c) => Err(format!("unable to parse term: found '{c}', expected: identifier")),
+        Some(c) => Err(format!(
+            "unable to parse term: found '{c}', expected: identifier"
+        )),
         None => Ok(text.to_owned()),
     }
 }
@@ -142,7 +185,9 @@ fn literal(text: &str) -> Result<String, String> {
 /// `16GiB`, `107GB`, `8`.
 fn quantity(text: &str) -> Option<f64> {
     let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let number: f64 = text[..end].parse().ok()?;
     let unit = text[end..].trim().to_ascii_lowercase();
     let factor = match unit.get(..2) {
@@ -167,8 +212,9 @@ mod tests {
 
     #[test]
     fn grammar() {
-        let labels: BTreeMap<String, String> =
-            [("a", "b"), ("mem", "16GiB"), ("empty", "")].map(|(k, v)| (k.into(), v.into())).into();
+        let labels: BTreeMap<String, String> = [("a", "b"), ("mem", "16GiB"), ("empty", "")]
+            .map(|(k, v)| (k.into(), v.into()))
+            .into();
         for (selector, expected) in [
             ("", true),
             ("a", true),
@@ -190,6 +236,9 @@ mod tests {
             assert_eq!(parsed.matches(&labels), expected, "{selector}");
         }
         let error = Selector::parse(["%%% = ("]).unwrap_err();
-        assert_eq!(error, "unable to parse term: found '(', expected: identifier");
+        assert_eq!(
+            error,
+            "unable to parse term: found '(', expected: identifier"
+        );
     }
 }

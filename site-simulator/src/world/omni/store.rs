@@ -57,7 +57,9 @@ pub struct Store {
 impl Store {
     /// One resource.
     pub fn get(&self, namespace: &str, kind: &str, id: &str) -> Option<&Arc<Resource>> {
-        self.kinds.get(kind)?.get(&(namespace.to_owned(), id.to_owned()))
+        self.kinds
+            .get(kind)?
+            .get(&(namespace.to_owned(), id.to_owned()))
     }
 
     /// One resource of a known kind.
@@ -66,7 +68,11 @@ impl Store {
     }
 
     /// All resources of a type in a namespace, by id.
-    pub fn list<'a>(&'a self, namespace: &'a str, kind: &str) -> impl Iterator<Item = &'a Arc<Resource>> {
+    pub fn list<'a>(
+        &'a self,
+        namespace: &'a str,
+        kind: &str,
+    ) -> impl Iterator<Item = &'a Arc<Resource>> {
         self.kinds
             .get(kind)
             .into_iter()
@@ -93,8 +99,11 @@ impl Store {
 
     /// Adds a resource; its version becomes what the metadata says, at least 1.
     pub fn create(&mut self, mut resource: Resource) -> Result<(), Refusal> {
-        if let Some(old) = self.get(&resource.metadata.namespace, &resource.metadata.kind, &resource.metadata.id)
-        {
+        if let Some(old) = self.get(
+            &resource.metadata.namespace,
+            &resource.metadata.kind,
+            &resource.metadata.id,
+        ) {
             return Err(Refusal::Exists(old.metadata.version));
         }
         resource.metadata.version = resource.metadata.version.max(1);
@@ -133,7 +142,15 @@ impl Store {
     }
 
     /// Writes a controller's resource: made when absent, changed when spec or labels differ.
-    pub fn put(&mut self, stamp: &str, owner: &str, kind: KindRef, id: &str, labels: Labels, spec: Value) -> bool {
+    pub fn put(
+        &mut self,
+        stamp: &str,
+        owner: &str,
+        kind: KindRef,
+        id: &str,
+        labels: Labels,
+        spec: Value,
+    ) -> bool {
         if self.find(kind, id).is_none() {
             let resource = owned(stamp, owner, kind.namespace, kind.name, id, labels, spec);
             return self.create(resource).is_ok();
@@ -146,8 +163,16 @@ impl Store {
     }
 
     /// Marks for deletion. Returns whether that was new.
-    pub fn tear_down(&mut self, stamp: &str, kind: &str, namespace: &str, id: &str) -> Result<bool, Refusal> {
-        self.modify(stamp, kind, namespace, id, |r| r.metadata.phase = Phase::TearingDown)
+    pub fn tear_down(
+        &mut self,
+        stamp: &str,
+        kind: &str,
+        namespace: &str,
+        id: &str,
+    ) -> Result<bool, Refusal> {
+        self.modify(stamp, kind, namespace, id, |r| {
+            r.metadata.phase = Phase::TearingDown;
+        })
     }
 
     /// Adds a finalizer.
@@ -175,7 +200,11 @@ impl Store {
             return Err(Refusal::Held);
         }
         let key = (namespace.to_owned(), id.to_owned());
-        if let Some(old) = self.kinds.get_mut(kind).and_then(|items| items.remove(&key)) {
+        if let Some(old) = self
+            .kinds
+            .get_mut(kind)
+            .and_then(|items| items.remove(&key))
+        {
             self.note(Change::Destroyed(old));
         }
         Ok(())
@@ -194,13 +223,15 @@ impl Store {
     }
 
     fn insert(&mut self, resource: Arc<Resource>) {
-        let key = (resource.metadata.namespace.clone(), resource.metadata.id.clone());
-        match self.kinds.get_mut(&resource.metadata.kind) {
-            Some(items) => drop(items.insert(key, resource)),
-            None => {
-                let kind = resource.metadata.kind.clone();
-                self.kinds.insert(kind, BTreeMap::from([(key, resource)]));
-            }
+        let key = (
+            resource.metadata.namespace.clone(),
+            resource.metadata.id.clone(),
+        );
+        if let Some(items) = self.kinds.get_mut(&resource.metadata.kind) {
+            items.insert(key, resource);
+        } else {
+            let kind = resource.metadata.kind.clone();
+            self.kinds.insert(kind, BTreeMap::from([(key, resource)]));
         }
     }
 

@@ -19,7 +19,9 @@ pub(super) fn write(store: &Store, old: Option<&Resource>, new: &Resource) -> Ve
         k if k == kinds::EXTENSIONS_CONFIGURATIONS.name => extensions(store, new),
         k if k == kinds::MACHINE_REQUEST_SETS.name => request_set(store, new),
         k if k == kinds::MACHINE_REQUESTS.name => match old {
-            Some(old) if old.spec != new.spec => vec!["machine request spec is immutable".to_owned()],
+            Some(old) if old.spec != new.spec => {
+                vec!["machine request spec is immutable".to_owned()]
+            }
             _ => Vec::new(),
         },
         _ => Vec::new(),
@@ -45,15 +47,24 @@ pub(super) fn delete(store: &Store, resource: &Resource) -> Vec<String> {
 }
 
 fn text<'a>(resource: &'a Resource, key: &str) -> &'a str {
-    resource.spec.get(key).and_then(Value::as_str).unwrap_or_default()
+    resource
+        .spec
+        .get(key)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn text_at<'a>(spec: &'a Value, pointer: &str) -> &'a str {
-    spec.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    spec.pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn missing(kind: kinds::KindRef, id: &str) -> String {
-    format!("resource {}({}/{id}@undefined) doesn't exist", kind.name, kind.namespace)
+    format!(
+        "resource {}({}/{id}@undefined) doesn't exist",
+        kind.name, kind.namespace
+    )
 }
 
 fn machine_class(store: &Store, class: &Resource) -> Vec<String> {
@@ -68,7 +79,9 @@ fn machine_class(store: &Store, class: &Resource) -> Vec<String> {
         }
         (Some(labels), None) => Selector::parse(labels.iter().filter_map(Value::as_str))
             .err()
-            .map(|e| format!("failed to parse matchLabels: rpc error: code = InvalidArgument desc = {e}"))
+            .map(|e| {
+                format!("failed to parse matchLabels: rpc error: code = InvalidArgument desc = {e}")
+            })
             .into_iter()
             .collect(),
         (None, Some(auto)) => provision(store, auto),
@@ -82,10 +95,15 @@ fn provision(store: &Store, spec: &Value) -> Vec<String> {
         let missing = missing(kinds::INFRA_PROVIDER_STATUSES, provider);
         return vec![format!("failed to get provider: failed to get: {missing}")];
     };
-    let schema: Value = serde_json::from_str(text_at(&status.spec, "/schema")).unwrap_or(Value::Null);
+    let schema: Value =
+        serde_json::from_str(text_at(&status.spec, "/schema")).unwrap_or(Value::Null);
     let data: Value = serde_yaml::from_str(text_at(spec, "/provider_data")).unwrap_or(Value::Null);
     let found = provider_data(&schema, &data);
-    if found.is_empty() { Vec::new() } else { vec![format!("- {}", found.join("\n- "))] }
+    if found.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("- {}", found.join("\n- "))]
+    }
 }
 
 /// Findings of provider data against the provider's JSON schema: required keys in one line, then one a value.
@@ -119,32 +137,50 @@ fn property_finding(key: &str, property: &Value, value: &Value) -> Option<String
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    let wanted = property.get("type").and_then(Value::as_str).unwrap_or(found);
+    let wanted = property
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or(found);
     let fits = wanted == found || (wanted == "integer" && (value.is_i64() || value.is_u64()));
     if !fits {
-        return Some(format!("config value \".{key}\": must be of type {wanted}, but got {found}"));
+        return Some(format!(
+            "config value \".{key}\": must be of type {wanted}, but got {found}"
+        ));
     }
     let minimum = property.get("minimum").and_then(Value::as_f64);
     if let (Some(minimum), Some(number)) = (minimum, value.as_f64())
         && number < minimum
     {
-        return Some(format!("config value \".{key}\": must be at least {minimum}"));
+        return Some(format!(
+            "config value \".{key}\": must be at least {minimum}"
+        ));
     }
     let choices = property.get("enum").and_then(Value::as_array)?;
     if choices.contains(value) {
         return None;
     }
     let choices: Vec<String> = choices.iter().map(ToString::to_string).collect();
-    Some(format!("config value \".{key}\": must be one of {}", choices.join(", ")))
+    Some(format!(
+        "config value \".{key}\": must be one of {}",
+        choices.join(", ")
+    ))
 }
 
 fn cluster(store: &Store, cluster: &Resource) -> Vec<String> {
-    let (talos, kubernetes) = (text(cluster, "talos_version"), text(cluster, "kubernetes_version"));
+    let (talos, kubernetes) = (
+        text(cluster, "talos_version"),
+        text(cluster, "kubernetes_version"),
+    );
     let Some(version) = store.find(kinds::TALOS_VERSIONS, talos) else {
         let missing = missing(kinds::TALOS_VERSIONS, talos);
-        return vec![format!("invalid talos version \"{talos}\": failed to get: {missing}")];
+        return vec![format!(
+            "invalid talos version \"{talos}\": failed to get: {missing}"
+        )];
     };
-    let compatible = version.spec.get("compatible_kubernetes_versions").and_then(Value::as_array);
+    let compatible = version
+        .spec
+        .get("compatible_kubernetes_versions")
+        .and_then(Value::as_array);
     if compatible.into_iter().flatten().any(|v| v == kubernetes) {
         return Vec::new();
     }
@@ -167,18 +203,27 @@ fn machine_set(store: &Store, old: Option<&Resource>, set: &Resource) -> Vec<Str
         }
         let planes = format!("{cluster}-control-planes");
         if label_of(set, label::CONTROL_PLANE).is_some() && *id != planes {
-            errors.push(format!("control plane machine set must have ID \"{planes}\""));
+            errors.push(format!(
+                "control plane machine set must have ID \"{planes}\""
+            ));
         }
     } else if old.is_some_and(|old| label_of(old, label::CLUSTER) != Some(cluster)) {
         errors.push("cluster label can't be changed".to_owned());
     }
-    let Some(name) = set.spec.pointer("/machine_allocation/name").and_then(Value::as_str) else {
+    let Some(name) = set
+        .spec
+        .pointer("/machine_allocation/name")
+        .and_then(Value::as_str)
+    else {
         return errors;
     };
     match store.find(kinds::MACHINE_CLASSES, name) {
         None => errors.push(format!("machine class with name \"{name}\" doesn't exist")),
         Some(class) => {
-            let unlimited = set.spec.pointer("/machine_allocation/allocation_type").is_some();
+            let unlimited = set
+                .spec
+                .pointer("/machine_allocation/allocation_type")
+                .is_some();
             if unlimited && class.spec.get("auto_provision").is_some() {
                 errors.push(
                     "machine set can't have unlimited allocation type when it uses auto provisioned machine class"
@@ -206,11 +251,17 @@ fn machine_set_node(store: &Store, old: Option<&Resource>, node: &Resource) -> V
 
 fn extensions(store: &Store, config: &Resource) -> Vec<String> {
     let wanted = config.spec.get("extensions").and_then(Value::as_array);
-    let Some(wanted) = wanted else { return Vec::new() };
+    let Some(wanted) = wanted else {
+        return Vec::new();
+    };
     let cluster = label_of(config, label::CLUSTER).and_then(|id| store.find(kinds::CLUSTERS, id));
-    let Some(cluster) = cluster.filter(|cluster| !tearing_down(cluster)) else { return Vec::new() };
+    let Some(cluster) = cluster.filter(|cluster| !tearing_down(cluster)) else {
+        return Vec::new();
+    };
     let version = text(cluster, "talos_version");
-    let Some(known) = store.find(kinds::TALOS_EXTENSIONS, version) else { return Vec::new() };
+    let Some(known) = store.find(kinds::TALOS_EXTENSIONS, version) else {
+        return Vec::new();
+    };
     let known: Vec<&str> = known
         .spec
         .get("items")

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use omni_client::Resource;
 
-use super::api::{self, ApiError, Query};
 use super::access::Caller;
+use super::api::{self, ApiError, Query};
 use super::store::Change;
 use crate::world::State;
 
@@ -58,23 +58,53 @@ impl Watch {
         let mut events: Vec<Reported> = items
             .iter()
             .enumerate()
-            .map(|(index, item)| Reported { event: Event::Created(Arc::clone(item)), total: index + 1 })
+            .map(|(index, item)| Reported {
+                event: Event::Created(Arc::clone(item)),
+                total: index + 1,
+            })
             .collect();
-        events.push(Reported { event: Event::Bootstrapped, total });
-        let all = Query { offset: 0, limit: 0, ..query.clone() };
+        events.push(Reported {
+            event: Event::Bootstrapped,
+            total,
+        });
+        let all = Query {
+            offset: 0,
+            limit: 0,
+            ..query.clone()
+        };
         let (all, _) = api::list(state, now, caller, &all)?;
         let known = all.iter().map(|item| item.metadata.id.clone()).collect();
         let seen = state.omni.store.changes();
-        Ok((Self { caller: caller.clone(), query, seen, known }, events))
+        Ok((
+            Self {
+                caller: caller.clone(),
+                query,
+                seen,
+                known,
+            },
+            events,
+        ))
+    }
+
+    /// The same watch from the beginning.
+    pub fn again(&self, state: &State, now: Duration) -> Result<(Self, Vec<Reported>), ApiError> {
+        Self::open(state, now, &self.caller, self.query.clone())
     }
 
     /// What happened since the last call.
     pub fn poll(&mut self, state: &State) -> Result<Vec<Reported>, FellBehind> {
         let mut reported = Vec::new();
-        let changes = state.omni.store.changes_since(self.seen).ok_or(FellBehind)?;
+        let changes = state
+            .omni
+            .store
+            .changes_since(self.seen)
+            .ok_or(FellBehind)?;
         for change in changes {
             if let Some(event) = self.report(change) {
-                reported.push(Reported { event, total: self.known.len() });
+                reported.push(Reported {
+                    event,
+                    total: self.known.len(),
+                });
             }
         }
         self.seen = state.omni.store.changes();
@@ -88,7 +118,9 @@ impl Watch {
 
     fn report(&mut self, change: &Change) -> Option<Event> {
         let resource = change.resource();
-        if resource.metadata.kind != self.query.kind || resource.metadata.namespace != self.query.namespace {
+        if resource.metadata.kind != self.query.kind
+            || resource.metadata.namespace != self.query.namespace
+        {
             return None;
         }
         let wanted = self.query.wants(resource) && api::sees(&self.caller, resource);
@@ -109,9 +141,10 @@ impl Watch {
                 }
                 (false, false) => None,
             },
-            Change::Destroyed(last) => {
-                self.known.remove(id).then(|| Event::Destroyed(Arc::clone(last)))
-            }
+            Change::Destroyed(last) => self
+                .known
+                .remove(id)
+                .then(|| Event::Destroyed(Arc::clone(last))),
         }
     }
 }

@@ -34,7 +34,8 @@ impl ClassData {
     pub fn parse(text: &str) -> Self {
         let data: Value = serde_yaml::from_str(text).unwrap_or(Value::Null);
         let text_at = |key: &str| data.get(key).and_then(Value::as_str).map(str::to_owned);
-        let number = |key: &str, default: u64| data.get(key).and_then(Value::as_u64).unwrap_or(default);
+        let number =
+            |key: &str, default: u64| data.get(key).and_then(Value::as_u64).unwrap_or(default);
         let mut bridges = vec![bridge(&data, "network_bridge")];
         bridges.extend(list(&data, "additional_nics").map(|nic| bridge(nic, "bridge")));
         Self {
@@ -54,18 +55,31 @@ impl ClassData {
 }
 
 fn list<'a>(data: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
-    data.get(key).and_then(Value::as_array).into_iter().flatten()
+    data.get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 fn bridge(data: &Value, key: &str) -> (String, Option<u16>) {
-    let name = data.get(key).and_then(Value::as_str).unwrap_or("vmbr0").to_owned();
-    let vlan = data.get("vlan").and_then(Value::as_u64).and_then(|tag| u16::try_from(tag).ok());
+    let name = data
+        .get(key)
+        .and_then(Value::as_str)
+        .unwrap_or("vmbr0")
+        .to_owned();
+    let vlan = data
+        .get("vlan")
+        .and_then(Value::as_u64)
+        .and_then(|tag| u16::try_from(tag).ok());
     (name, vlan.filter(|tag| *tag != 0))
 }
 
 fn hostpci(device: &Value) -> String {
     let flag = |key: &str| device.get(key).and_then(Value::as_bool);
-    let mapping = device.get("mapping").and_then(Value::as_str).unwrap_or_default();
+    let mapping = device
+        .get("mapping")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let mut value = format!("mapping={mapping}");
     if flag("pcie") == Some(true) {
         value.push_str(",pcie=1");
@@ -91,7 +105,10 @@ mod tests {
              pci_devices: [{mapping: gpu, pcie: true, primary_gpu: true, rombar: false}]\n",
         );
         assert_eq!(data.node.as_deref(), Some("proxmox"));
-        assert_eq!(data.bridges, [("infra".into(), None), ("storage".into(), Some(30))]);
+        assert_eq!(
+            data.bridges,
+            [("infra".into(), None), ("storage".into(), Some(30))]
+        );
         assert_eq!(data.hostpci, ["mapping=gpu,pcie=1,x-vga=1,rombar=0"]);
         assert_eq!((data.cores, data.sockets, data.memory_mib), (4, 1, 32_000));
     }

@@ -125,7 +125,10 @@ impl Provider {
 
     /// The request a VMID was made for.
     pub fn request_of(&self, vmid: u32) -> Option<&str> {
-        self.jobs.iter().find(|(_, job)| vmid != 0 && job.vmid == vmid).map(|(request, _)| request.as_str())
+        self.jobs
+            .iter()
+            .find(|(_, job)| vmid != 0 && job.vmid == vmid)
+            .map(|(request, _)| request.as_str())
     }
 
     fn owner(&self) -> String {
@@ -145,22 +148,52 @@ pub fn happen(state: &mut State, now: Duration, provider: &str, task: Task) {
 
 /// Something happened to a VM; only the end of the lock matters here, and only when the window is fixed.
 pub fn vm_event(state: &mut State, now: Duration, provider: &str, event: &VmEvent) {
-    let VmEvent::Unlocked { vmid } = event else { return };
-    let Some(window) = state.faults.window_seconds.filter(|w| w.is_finite() && *w >= 0.0) else { return };
-    let Some(p) = state.providers.get_mut(provider) else { return };
-    let Some(request) = p.request_of(*vmid).map(str::to_owned) else { return };
-    let Some(job) = p.jobs.get_mut(&request).filter(|job| job.progress == Progress::Creating) else { return };
+    let VmEvent::Unlocked { vmid } = event else {
+        return;
+    };
+    let Some(window) = state
+        .faults
+        .window_seconds
+        .filter(|w| w.is_finite() && *w >= 0.0)
+    else {
+        return;
+    };
+    let Some(p) = state.providers.get_mut(provider) else {
+        return;
+    };
+    let Some(request) = p.request_of(*vmid).map(str::to_owned) else {
+        return;
+    };
+    let Some(job) = p
+        .jobs
+        .get_mut(&request)
+        .filter(|job| job.progress == Progress::Creating)
+    else {
+        return;
+    };
     job.progress = Progress::FixedWindow;
-    for (share, part) in [(0.6, Part::CloudInitTag), (0.8, Part::CloudInitDrive), (1.0, Part::Start)] {
+    for (share, part) in [
+        (0.6, Part::CloudInitTag),
+        (0.8, Part::CloudInitDrive),
+        (1.0, Part::Start),
+    ] {
         let at = now + Duration::from_secs_f64(window * share);
         let task = Task::Part(request.clone(), part);
-        state.queue.push(at, Due::Provider { provider: provider.to_owned(), task });
+        state.queue.push(
+            at,
+            Due::Provider {
+                provider: provider.to_owned(),
+                task,
+            },
+        );
     }
 }
 
 /// Omni's controllers tell that requests changed: new ones and torn down ones are queued.
 pub fn notice_requests(state: &mut State, now: Duration, provider: &str) {
-    let Some(p) = state.providers.get(provider).filter(|p| p.running) else { return };
+    let Some(p) = state.providers.get(provider).filter(|p| p.running) else {
+        return;
+    };
     let finalizer = p.owner();
     let mut fresh = Vec::new();
     let mut leaving = Vec::new();
@@ -172,7 +205,9 @@ pub fn notice_requests(state: &mut State, now: Duration, provider: &str) {
         let held = request.metadata.finalizers.contains(&finalizer);
         match (store::tearing_down(request), p.jobs.get(id)) {
             (false, None) => fresh.push(Resource::clone(request)),
-            (true, Some(job)) if held && job.progress != Progress::Leaving => leaving.push(id.clone()),
+            (true, Some(job)) if held && job.progress != Progress::Leaving => {
+                leaving.push(id.clone());
+            }
             _ => {}
         }
     }
@@ -180,7 +215,11 @@ pub fn notice_requests(state: &mut State, now: Duration, provider: &str) {
         accept(state, now, provider, &request);
     }
     for request in leaving {
-        if let Some(job) = state.providers.get_mut(provider).and_then(|p| p.jobs.get_mut(&request)) {
+        if let Some(job) = state
+            .providers
+            .get_mut(provider)
+            .and_then(|p| p.jobs.get_mut(&request))
+        {
             job.progress = Progress::Leaving;
         }
         enqueue(state, now, provider, &request);
@@ -191,12 +230,29 @@ fn accept(state: &mut State, now: Duration, provider: &str, request: &Resource) 
     let id = &request.metadata.id;
     let stamp = state.stamp(now);
     let owner = format!("{provider}.ProvisionController");
-    state.omni.store.hold(&stamp, kinds::MACHINE_REQUESTS, id, &owner);
+    state
+        .omni
+        .store
+        .hold(&stamp, kinds::MACHINE_REQUESTS, id, &owner);
     let labels = request.metadata.labels.clone();
-    state.omni.store.put(&stamp, &owner, kinds::MACHINE_REQUEST_STATUSES, id, labels, json!({"stage": 1}));
-    state.omni.store.hold(&stamp, kinds::MACHINE_REQUEST_STATUSES, id, "MachineRequestStatusCleanupController");
+    state.omni.store.put(
+        &stamp,
+        &owner,
+        kinds::MACHINE_REQUEST_STATUSES,
+        id,
+        labels,
+        json!({"stage": 1}),
+    );
+    state.omni.store.hold(
+        &stamp,
+        kinds::MACHINE_REQUEST_STATUSES,
+        id,
+        "MachineRequestStatusCleanupController",
+    );
     let job = Job {
-        set: store::label(request, label::REQUEST_SET).unwrap_or_default().to_owned(),
+        set: store::label(request, label::REQUEST_SET)
+            .unwrap_or_default()
+            .to_owned(),
         ..Job::default()
     };
     publish(state, now, provider, id, &job);
@@ -206,13 +262,18 @@ fn accept(state: &mut State, now: Duration, provider: &str, request: &Resource) 
     let delay = draws::provider_notices(&mut state.rng);
     state.queue.push(
         now + delay,
-        Due::Provider { provider: provider.to_owned(), task: Task::Requeue(id.clone()) },
+        Due::Provider {
+            provider: provider.to_owned(),
+            task: Task::Requeue(id.clone()),
+        },
     );
     state.wake_controllers(now);
 }
 
 fn enqueue(state: &mut State, now: Duration, provider: &str, request: &str) {
-    let Some(p) = state.providers.get_mut(provider) else { return };
+    let Some(p) = state.providers.get_mut(provider) else {
+        return;
+    };
     if p.jobs.contains_key(request) && !p.waiting.iter().any(|waiting| waiting == request) {
         p.waiting.push_back(request.to_owned());
     }
@@ -238,23 +299,40 @@ fn publish(state: &mut State, now: Duration, provider: &str, request: &str, job:
     let stamp = state.stamp(now);
     let annotate = |resource: &mut Resource| {
         if !job.step.is_empty() {
-            resource.metadata.annotations.insert(label::STEP.to_owned(), job.step.to_owned());
+            resource
+                .metadata
+                .annotations
+                .insert(label::STEP.to_owned(), job.step.to_owned());
         }
         resource.spec = spec.clone();
     };
     if state.omni.store.get(&namespace, &kind, request).is_some() {
-        drop(state.omni.store.modify(&stamp, &kind, &namespace, request, annotate));
+        drop(
+            state
+                .omni
+                .store
+                .modify(&stamp, &kind, &namespace, request, annotate),
+        );
     } else {
         let owner = format!("{provider}.ProvisionController");
-        let mut resource =
-            store::owned(&stamp, &owner, &namespace, &kind, request, store::Labels::new(), json!({}));
+        let mut resource = store::owned(
+            &stamp,
+            &owner,
+            &namespace,
+            &kind,
+            request,
+            store::Labels::new(),
+            json!({}),
+        );
         annotate(&mut resource);
         drop(state.omni.store.create(resource));
     }
 }
 
 fn heartbeat(state: &mut State, now: Duration, provider: &str) {
-    let Some(p) = state.providers.get(provider) else { return };
+    let Some(p) = state.providers.get(provider) else {
+        return;
+    };
     if p.running {
         let labels = store::Labels::from([(label::PROVIDER.to_owned(), provider.to_owned())]);
         let stamp = state.stamp(now);
@@ -274,5 +352,11 @@ fn heartbeat(state: &mut State, now: Duration, provider: &str) {
     // Omni notices a silent provider by the age of its last sign of life.
     state.wake_controllers(now);
     let next = draws::heartbeat(&mut state.rng);
-    state.queue.push(now + next, Due::Provider { provider: provider.to_owned(), task: Task::Heartbeat });
+    state.queue.push(
+        now + next,
+        Due::Provider {
+            provider: provider.to_owned(),
+            task: Task::Heartbeat,
+        },
+    );
 }

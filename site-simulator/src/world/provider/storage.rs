@@ -3,7 +3,11 @@
 
 /// Whether a storage of a node satisfies a selector; `None` when the selector uses more of CEL than this.
 pub(super) fn matches(selector: &str, node: &str, storage: &str) -> Option<bool> {
-    let mut parser = Parser { rest: selector, node, storage };
+    let mut parser = Parser {
+        rest: selector,
+        node,
+        storage,
+    };
     let value = parser.any()?;
     parser.skip_space();
     parser.rest.is_empty().then_some(value)
@@ -78,7 +82,10 @@ impl<'a> Parser<'a> {
             self.rest = rest;
             return Some(Operand::Text(text));
         }
-        let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         match word {
@@ -115,7 +122,11 @@ mod tests {
             ("name.startsWith('a')", "a", "x", None),
             ("", "a", "x", None),
         ] {
-            assert_eq!(matches(selector, node, storage), expected, "{selector} on {node}/{storage}");
+            assert_eq!(
+                matches(selector, node, storage),
+                expected,
+                "{selector} on {node}/{storage}"
+            );
         }
     }
 }

@@ -37,26 +37,53 @@ pub(super) fn reconcile(state: &mut State, now: Duration) {
     let stamp = state.stamp(now);
     for cluster in snapshot(state, kinds::CLUSTERS) {
         if wanted(&cluster) {
-            hold_all(state, &stamp, kinds::CLUSTERS, &cluster.metadata.id, &CLUSTER);
+            hold_all(
+                state,
+                &stamp,
+                kinds::CLUSTERS,
+                &cluster.metadata.id,
+                &CLUSTER,
+            );
         }
     }
     for set in snapshot(state, kinds::MACHINE_SETS) {
         if !wanted(&set) {
             continue;
         }
-        hold_all(state, &stamp, kinds::MACHINE_SETS, &set.metadata.id, &MACHINE_SET);
+        hold_all(
+            state,
+            &stamp,
+            kinds::MACHINE_SETS,
+            &set.metadata.id,
+            &MACHINE_SET,
+        );
         if super::allocation(&set).is_some() {
-            hold_all(state, &stamp, kinds::MACHINE_SETS, &set.metadata.id, &["MachineProvisionController"]);
+            hold_all(
+                state,
+                &stamp,
+                kinds::MACHINE_SETS,
+                &set.metadata.id,
+                &["MachineProvisionController"],
+            );
         }
         if label_of(&set, label::CONTROL_PLANE).is_some() {
-            let extra = ["ClusterBootstrapStatusController", "MachineSetEtcdAuditController"];
+            let extra = [
+                "ClusterBootstrapStatusController",
+                "MachineSetEtcdAuditController",
+            ];
             hold_all(state, &stamp, kinds::MACHINE_SETS, &set.metadata.id, &extra);
         }
     }
     for set in snapshot(state, kinds::MACHINE_REQUEST_SETS) {
         if wanted(&set) {
             let finalizer = ["MachineRequestSetStatusController"];
-            hold_all(state, &stamp, kinds::MACHINE_REQUEST_SETS, &set.metadata.id, &finalizer);
+            hold_all(
+                state,
+                &stamp,
+                kinds::MACHINE_REQUEST_SETS,
+                &set.metadata.id,
+                &finalizer,
+            );
         }
     }
     for extensions in snapshot(state, kinds::EXTENSIONS_CONFIGURATIONS) {
@@ -64,7 +91,13 @@ pub(super) fn reconcile(state: &mut State, now: Duration) {
             .is_some_and(|cluster| state.omni.store.find(kinds::CLUSTERS, cluster).is_some());
         if wanted(&extensions) && used {
             let finalizer = ["MachineExtensionsController"];
-            hold_all(state, &stamp, kinds::EXTENSIONS_CONFIGURATIONS, &extensions.metadata.id, &finalizer);
+            hold_all(
+                state,
+                &stamp,
+                kinds::EXTENSIONS_CONFIGURATIONS,
+                &extensions.metadata.id,
+                &finalizer,
+            );
         }
     }
 }

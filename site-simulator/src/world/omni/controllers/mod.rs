@@ -11,7 +11,9 @@ use super::store::{self, label as label_of, tearing_down};
 use crate::world::{State, machine, provider};
 
 mod finalizers;
+mod machines;
 mod members;
+mod readiness;
 mod requests;
 mod status;
 mod teardown;
@@ -36,9 +38,19 @@ pub fn reconcile(state: &mut State, now: Duration) {
 /// Whether an installed machine has what it needs to run: the first control plane machine of a cluster needs
 /// nothing, all others need a control plane that runs.
 pub fn may_run(state: &State, key: &machine::Key) -> bool {
-    let Some(machine) = state.machines.get(key) else { return false };
-    let Some(member) = state.omni.store.find(kinds::CLUSTER_MACHINES, &machine.uuid) else { return false };
-    let Some(cluster) = label_of(member, label::CLUSTER) else { return false };
+    let Some(machine) = state.machines.get(key) else {
+        return false;
+    };
+    let Some(member) = state
+        .omni
+        .store
+        .find(kinds::CLUSTER_MACHINES, &machine.uuid)
+    else {
+        return false;
+    };
+    let Some(cluster) = label_of(member, label::CLUSTER) else {
+        return false;
+    };
     if control_plane_running(state, cluster) {
         return true;
     }
@@ -57,17 +69,27 @@ fn control_plane_running(state: &State, cluster: &str) -> bool {
         .any(|(_, machine)| machine.stage == machine::Stage::Running && machine.connected)
 }
 
-fn control_plane_members<'a>(state: &'a State, cluster: &'a str) -> impl Iterator<Item = &'a Resource> {
+fn control_plane_members<'a>(
+    state: &'a State,
+    cluster: &'a str,
+) -> impl Iterator<Item = &'a Resource> {
     members_of(state, cluster).filter(|member| label_of(member, label::CONTROL_PLANE).is_some())
 }
 
 fn members_of<'a>(state: &'a State, cluster: &'a str) -> impl Iterator<Item = &'a Resource> {
     let all = state.omni.store.all(kinds::CLUSTER_MACHINES);
-    all.filter(move |member| label_of(member, label::CLUSTER) == Some(cluster)).map(|member| &**member)
+    all.filter(move |member| label_of(member, label::CLUSTER) == Some(cluster))
+        .map(|member| &**member)
 }
 
-fn find_machine<'a>(state: &'a State, uuid: &str) -> Option<(&'a machine::Key, &'a machine::Machine)> {
-    state.machines.iter().find(|(_, machine)| machine.uuid == uuid)
+fn find_machine<'a>(
+    state: &'a State,
+    uuid: &str,
+) -> Option<(&'a machine::Key, &'a machine::Machine)> {
+    state
+        .machines
+        .iter()
+        .find(|(_, machine)| machine.uuid == uuid)
 }
 
 /// Snapshots of all resources of a kind, so that the store can be written meanwhile.
@@ -77,7 +99,11 @@ fn snapshot(state: &State, kind: kinds::KindRef) -> Vec<std::sync::Arc<Resource>
 
 /// The role label of a machine set and everything in it.
 fn role(resource: &Resource) -> &'static str {
-    if label_of(resource, label::CONTROL_PLANE).is_some() { label::CONTROL_PLANE } else { label::WORKER }
+    if label_of(resource, label::CONTROL_PLANE).is_some() {
+        label::CONTROL_PLANE
+    } else {
+        label::WORKER
+    }
 }
 
 /// Labels of what belongs to a machine set.
@@ -92,9 +118,15 @@ fn set_labels(set: &Resource) -> store::Labels {
 
 /// Class and size of a class-based machine set.
 fn allocation(set: &Resource) -> Option<(&str, usize)> {
-    let allocation = set.spec.get("machine_allocation").or_else(|| set.spec.get("machine_class"))?;
+    let allocation = set
+        .spec
+        .get("machine_allocation")
+        .or_else(|| set.spec.get("machine_class"))?;
     let name = allocation.get("name")?.as_str()?;
-    let count = allocation.get("machine_count").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let count = allocation
+        .get("machine_count")
+        .and_then(serde_json::Value::as_u64)
+        .unwrap_or(0);
     Some((name, usize::try_from(count).unwrap_or(usize::MAX)))
 }
 

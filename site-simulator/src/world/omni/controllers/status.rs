@@ -5,7 +5,9 @@ use std::time::Duration;
 use omni_client::Resource;
 use serde_json::{Map, Value, json};
 
-use super::{allocation, control_plane_running, find_machine, label, label_of, members, snapshot, wanted};
+use super::{
+    allocation, control_plane_running, find_machine, label, label_of, readiness, snapshot, wanted,
+};
 use crate::world::State;
 use crate::world::machine::{Machine, Stage};
 use crate::world::omni::kinds;
@@ -15,7 +17,7 @@ use crate::world::omni::store::Labels;
 const HEARTBEAT_LIMIT: Duration = Duration::from_secs(32);
 
 pub(super) fn reconcile(state: &mut State, now: Duration) {
-    members::remember_patches(state);
+    readiness::remember_patches(state);
     for set in snapshot(state, kinds::MACHINE_SETS) {
         machine_set(state, now, &set);
     }
@@ -61,12 +63,13 @@ fn counts(state: &State, set: &Resource) -> Counts {
         counts.connected += usize::from(label_of(status, label::CONNECTED).is_some());
         counts.healthy += usize::from(status.spec.get("ready") == Some(&json!(true)));
     }
-    counts.requested = match allocation(set) {
-        Some((_, count)) => count,
-        None => {
-            let nodes = state.omni.store.all(kinds::MACHINE_SET_NODES);
-            nodes.filter(|node| label_of(node, label::MACHINE_SET) == Some(id)).count()
-        }
+    counts.requested = if let Some((_, count)) = allocation(set) {
+        count
+    } else {
+        let nodes = state.omni.store.all(kinds::MACHINE_SET_NODES);
+        nodes
+            .filter(|node| label_of(node, label::MACHINE_SET) == Some(id))
+            .count()
     };
     counts
 }
@@ -74,7 +77,8 @@ fn counts(state: &State, set: &Resource) -> Counts {
 fn machine_set(state: &mut State, now: Duration, set: &Resource) {
     let id = &set.metadata.id;
     let counts = counts(state, set);
-    let ready = wanted(set) && counts.healthy == counts.requested && counts.total == counts.requested;
+    let ready =
+        wanted(set) && counts.healthy == counts.requested && counts.total == counts.requested;
     let phase = if !wanted(set) {
         4
     } else if counts.total < counts.requested {
@@ -98,7 +102,14 @@ fn machine_set(state: &mut State, now: Duration, set: &Resource) {
     let stamp = state.stamp(now);
     let labels = set.metadata.labels.clone();
     let owner = "MachineSetStatusController";
-    state.omni.store.put(&stamp, owner, kinds::MACHINE_SET_STATUSES, id, labels, Value::Object(spec));
+    state.omni.store.put(
+        &stamp,
+        owner,
+        kinds::MACHINE_SET_STATUSES,
+        id,
+        labels,
+        Value::Object(spec),
+    );
     if label_of(set, label::CONTROL_PLANE).is_some() && wanted(set) {
         control_plane(state, &stamp, set);
     }
@@ -107,7 +118,9 @@ fn machine_set(state: &mut State, now: Duration, set: &Resource) {
 /// Etcd is condition type 1, the connection type 2; status 1 is ready, 2 is not.
 fn control_plane(state: &mut State, stamp: &str, set: &Resource) {
     let cluster = label_of(set, label::CLUSTER).unwrap_or_default().to_owned();
-    let any = super::control_plane_members(state, &cluster).next().is_some();
+    let any = super::control_plane_members(state, &cluster)
+        .next()
+        .is_some();
     if !any {
         return;
     }
@@ -128,7 +141,14 @@ fn control_plane(state: &mut State, stamp: &str, set: &Resource) {
     let labels = Labels::from([(label::CLUSTER.to_owned(), cluster)]);
     let owner = "ControlPlaneStatusController";
     let id = &set.metadata.id;
-    state.omni.store.put(stamp, owner, kinds::CONTROL_PLANE_STATUSES, id, labels, spec);
+    state.omni.store.put(
+        stamp,
+        owner,
+        kinds::CONTROL_PLANE_STATUSES,
+        id,
+        labels,
+        spec,
+    );
 }
 
 fn cluster_status(state: &mut State, now: Duration, cluster: &Resource) {
@@ -146,13 +166,20 @@ fn cluster_status(state: &mut State, now: Duration, cluster: &Resource) {
         total.requested += counts.requested;
     }
     let api = control_plane_running(state, id);
-    let planes_ready = sets.iter().filter(|set| label_of(set, label::CONTROL_PLANE).is_some()).all(|set| {
-        let status = state.omni.store.find(kinds::MACHINE_SET_STATUSES, &set.metadata.id);
-        status.is_some_and(|status| status.spec.get("ready") == Some(&json!(true)))
-    });
+    let planes_ready = sets
+        .iter()
+        .filter(|set| label_of(set, label::CONTROL_PLANE).is_some())
+        .all(|set| {
+            let status = state
+                .omni
+                .store
+                .find(kinds::MACHINE_SET_STATUSES, &set.metadata.id);
+            status.is_some_and(|status| status.spec.get("ready") == Some(&json!(true)))
+        });
     let connected_planes = super::control_plane_members(state, id)
         .any(|m| find_machine(state, &m.metadata.id).is_some_and(|(_, machine)| machine.connected));
-    let complete = total.total == total.requested && total.healthy == total.requested && total.total > 0;
+    let complete =
+        total.total == total.requested && total.healthy == total.requested && total.total > 0;
     let phase = if !wanted(cluster) {
         4
     } else if total.total > total.requested {
@@ -184,7 +211,14 @@ fn cluster_status(state: &mut State, now: Duration, cluster: &Resource) {
     let stamp = state.stamp(now);
     let labels = cluster.metadata.labels.clone();
     let owner = "ClusterStatusController";
-    state.omni.store.put(&stamp, owner, kinds::CLUSTER_STATUSES, id, labels, Value::Object(spec));
+    state.omni.store.put(
+        &stamp,
+        owner,
+        kinds::CLUSTER_STATUSES,
+        id,
+        labels,
+        Value::Object(spec),
+    );
     if wanted(cluster) {
         cluster_facts(state, &stamp, id, api);
         kubernetes(state, &stamp, cluster, api);
@@ -195,10 +229,19 @@ fn cluster_status(state: &mut State, now: Duration, cluster: &Resource) {
 fn cluster_facts(state: &mut State, stamp: &str, id: &str, api: bool) {
     if state.omni.store.find(kinds::CLUSTER_UUIDS, id).is_none() {
         use rand::RngExt as _;
-        let uuid = uuid::Builder::from_random_bytes(state.rng.random()).into_uuid().to_string();
+        let uuid = uuid::Builder::from_random_bytes(state.rng.random())
+            .into_uuid()
+            .to_string();
         let labels = Labels::from([("omni.sidero.dev/cluster-uuid".to_owned(), uuid.clone())]);
         let spec = json!({"uuid": uuid});
-        state.omni.store.put(stamp, "ClusterUUIDController", kinds::CLUSTER_UUIDS, id, labels, spec);
+        state.omni.store.put(
+            stamp,
+            "ClusterUUIDController",
+            kinds::CLUSTER_UUIDS,
+            id,
+            labels,
+            spec,
+        );
     }
     let bootstrapped = api
         || state
@@ -206,21 +249,46 @@ fn cluster_facts(state: &mut State, stamp: &str, id: &str, api: bool) {
             .store
             .find(kinds::CLUSTER_BOOTSTRAP_STATUSES, id)
             .is_some_and(|status| status.spec.get("bootstrapped") == Some(&json!(true)));
-    let spec = if bootstrapped { json!({"bootstrapped": true}) } else { json!({}) };
+    let spec = if bootstrapped {
+        json!({"bootstrapped": true})
+    } else {
+        json!({})
+    };
     let owner = "ClusterBootstrapStatusController";
     let kind = kinds::CLUSTER_BOOTSTRAP_STATUSES;
-    state.omni.store.put(stamp, owner, kind, id, Labels::new(), spec);
+    state
+        .omni
+        .store
+        .put(stamp, owner, kind, id, Labels::new(), spec);
     let addresses: Vec<Value> = super::control_plane_members(state, id)
         .filter_map(|member| state.omni.store.find(kinds::MACHINES, &member.metadata.id))
         .filter_map(|machine| machine.spec.get("management_address").cloned())
         .collect();
-    let spec = if addresses.is_empty() { json!({}) } else { json!({"management_addresses": addresses}) };
+    let spec = if addresses.is_empty() {
+        json!({})
+    } else {
+        json!({"management_addresses": addresses})
+    };
     let owner = "ClusterEndpointController";
-    state.omni.store.put(stamp, owner, kinds::CLUSTER_ENDPOINTS, id, Labels::new(), spec);
-    let spec = if api { json!({"healthy": true}) } else { json!({}) };
+    state.omni.store.put(
+        stamp,
+        owner,
+        kinds::CLUSTER_ENDPOINTS,
+        id,
+        Labels::new(),
+        spec,
+    );
+    let spec = if api {
+        json!({"healthy": true})
+    } else {
+        json!({})
+    };
     let labels = Labels::from([(label::CLUSTER.to_owned(), id.to_owned())]);
     let kind = kinds::LOAD_BALANCER_STATUSES;
-    state.omni.store.put(stamp, "LoadBalancerController", kind, id, labels, spec);
+    state
+        .omni
+        .store
+        .put(stamp, "LoadBalancerController", kind, id, labels, spec);
 }
 
 fn kubernetes(state: &mut State, stamp: &str, cluster: &Resource, api: bool) {
@@ -228,7 +296,11 @@ fn kubernetes(state: &mut State, stamp: &str, cluster: &Resource, api: bool) {
         return;
     }
     let id = &cluster.metadata.id;
-    let version = cluster.spec.get("kubernetes_version").and_then(Value::as_str).unwrap_or_default();
+    let version = cluster
+        .spec
+        .get("kubernetes_version")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let machines: Vec<(Machine, bool)> = super::members_of(state, id)
         .filter_map(|member| {
             let plane = label_of(member, label::CONTROL_PLANE).is_some();
@@ -240,7 +312,7 @@ fn kubernetes(state: &mut State, stamp: &str, cluster: &Resource, api: bool) {
         .iter()
         .map(|(machine, _)| {
             let mut node = json!({"nodename": machine.request, "kubelet_version": version});
-            if members::node_ready(state, id, machine) {
+            if readiness::node_ready(state, id, machine) {
                 node["ready"] = json!(true);
             }
             node
@@ -250,15 +322,28 @@ fn kubernetes(state: &mut State, stamp: &str, cluster: &Resource, api: bool) {
         .iter()
         .filter(|(_, plane)| *plane)
         .map(|(machine, _)| {
-            let apps = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
-            let pods: Vec<Value> =
-                apps.iter().map(|app| json!({"app": app, "version": version, "ready": true})).collect();
+            let apps = [
+                "kube-apiserver",
+                "kube-controller-manager",
+                "kube-scheduler",
+            ];
+            let pods: Vec<Value> = apps
+                .iter()
+                .map(|app| json!({"app": app, "version": version, "ready": true}))
+                .collect();
             json!({"nodename": machine.request, "static_pods": pods})
         })
         .collect();
     let spec = json!({"nodes": nodes, "static_pods": pods});
     let owner = "KubernetesStatusController";
-    state.omni.store.put(stamp, owner, kinds::KUBERNETES_STATUSES, id, Labels::new(), spec);
+    state.omni.store.put(
+        stamp,
+        owner,
+        kinds::KUBERNETES_STATUSES,
+        id,
+        Labels::new(),
+        spec,
+    );
 }
 
 /// `InfraProviderCombinedStatuses`: whether providers are alive.
@@ -270,7 +355,14 @@ fn providers(state: &mut State, now: Duration) {
             .omni
             .store
             .find(kinds::INFRA_PROVIDER_HEALTH_STATUSES, id)
-            .and_then(|health| health.spec.get("last_heartbeat_timestamp")?.as_str()?.parse().ok());
+            .and_then(|health| {
+                health
+                    .spec
+                    .get("last_heartbeat_timestamp")?
+                    .as_str()?
+                    .parse()
+                    .ok()
+            });
         let fresh = beat.is_some_and(|beat: jiff::Timestamp| {
             let wall = state.wall_zero + now;
             jiff::Timestamp::try_from(wall)
@@ -293,6 +385,9 @@ fn providers(state: &mut State, now: Duration) {
         }
         let kind = kinds::INFRA_PROVIDER_COMBINED_STATUSES;
         let owner = "InfraProviderStatusController";
-        state.omni.store.put(&stamp, owner, kind, id, Labels::new(), Value::Object(spec));
+        state
+            .omni
+            .store
+            .put(&stamp, owner, kind, id, Labels::new(), Value::Object(spec));
     }
 }

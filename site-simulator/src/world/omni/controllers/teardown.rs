@@ -24,7 +24,11 @@ pub(super) fn reconcile(state: &mut State, now: Duration) {
     }
     for set in snapshot(state, kinds::MACHINE_REQUEST_SETS) {
         let orphan = !set.metadata.owner.is_empty()
-            && state.omni.store.find(kinds::MACHINE_SETS, &set.metadata.id).is_none();
+            && state
+                .omni
+                .store
+                .find(kinds::MACHINE_SETS, &set.metadata.id)
+                .is_none();
         if !wanted(&set) || orphan {
             leave_request_set(state, now, &set);
         }
@@ -62,7 +66,12 @@ fn sweep(state: &mut State, kind: &str, namespace: &str) {
 }
 
 fn tear_down(state: &mut State, stamp: &str, kind: KindRef, id: &str) {
-    drop(state.omni.store.tear_down(stamp, kind.name, kind.namespace, id));
+    drop(
+        state
+            .omni
+            .store
+            .tear_down(stamp, kind.name, kind.namespace, id),
+    );
 }
 
 fn of_cluster(state: &State, kind: KindRef, cluster: &str) -> Vec<std::sync::Arc<Resource>> {
@@ -76,13 +85,20 @@ fn leave_cluster(state: &mut State, now: Duration, cluster: &Resource) {
     let stamp = state.stamp(now);
     for kind in [kinds::CONFIG_PATCHES, kinds::EXTENSIONS_CONFIGURATIONS] {
         for resource in of_cluster(state, kind, id) {
-            state.omni.store.drop_owned(&stamp, kind, &resource.metadata.id);
+            state
+                .omni
+                .store
+                .drop_owned(&stamp, kind, &resource.metadata.id);
         }
     }
     let (planes, workers): (Vec<_>, Vec<_>) = of_cluster(state, kinds::MACHINE_SETS, id)
         .into_iter()
         .partition(|set| label_of(set, label::CONTROL_PLANE).is_some());
-    let going = if workers.is_empty() { &planes } else { &workers };
+    let going = if workers.is_empty() {
+        &planes
+    } else {
+        &workers
+    };
     for set in going {
         tear_down(state, &stamp, kinds::MACHINE_SETS, &set.metadata.id);
     }
@@ -102,12 +118,27 @@ fn leave_cluster(state: &mut State, now: Duration, cluster: &Resource) {
         state.omni.store.drop_owned(&stamp, kinds::CLUSTERS, id);
         return;
     }
-    let phase = format!("Destroying: {} machine sets, waiting for their machines", planes.len() + workers.len());
+    let phase = format!(
+        "Destroying: {} machine sets, waiting for their machines",
+        planes.len() + workers.len()
+    );
     let kind = kinds::CLUSTER_DESTROY_STATUSES;
     let spec = json!({"phase": phase});
-    state.omni.store.put(&stamp, "ClusterDestroyStatusController", kind, id, Labels::new(), spec);
+    state.omni.store.put(
+        &stamp,
+        "ClusterDestroyStatusController",
+        kind,
+        id,
+        Labels::new(),
+        spec,
+    );
     let status = kinds::KUBERNETES_STATUSES;
-    state.omni.store.release(&stamp, kinds::CLUSTERS, id, "KubernetesUpgradeStatusController");
+    state.omni.store.release(
+        &stamp,
+        kinds::CLUSTERS,
+        id,
+        "KubernetesUpgradeStatusController",
+    );
     if workers.is_empty() {
         state.omni.store.drop_owned(&stamp, status, id);
     }
@@ -120,10 +151,18 @@ fn leave_machine_set(state: &mut State, now: Duration, set: &Resource) {
         let mut ours = snapshot(state, kind);
         ours.retain(|resource| label_of(resource, label::MACHINE_SET) == Some(id));
         for resource in ours {
-            state.omni.store.drop_owned(&stamp, kind, &resource.metadata.id);
+            state
+                .omni
+                .store
+                .drop_owned(&stamp, kind, &resource.metadata.id);
         }
     }
-    if state.omni.store.find(kinds::MACHINE_REQUEST_SETS, id).is_some() {
+    if state
+        .omni
+        .store
+        .find(kinds::MACHINE_REQUEST_SETS, id)
+        .is_some()
+    {
         tear_down(state, &stamp, kinds::MACHINE_REQUEST_SETS, id);
         return;
     }
@@ -132,8 +171,14 @@ fn leave_machine_set(state: &mut State, now: Duration, set: &Resource) {
     for node in nodes {
         members::evict(state, now, &node.metadata.id);
     }
-    state.omni.store.drop_owned(&stamp, kinds::MACHINE_SET_STATUSES, id);
-    state.omni.store.drop_owned(&stamp, kinds::CONTROL_PLANE_STATUSES, id);
+    state
+        .omni
+        .store
+        .drop_owned(&stamp, kinds::MACHINE_SET_STATUSES, id);
+    state
+        .omni
+        .store
+        .drop_owned(&stamp, kinds::CONTROL_PLANE_STATUSES, id);
     state.omni.store.drop_owned(&stamp, kinds::MACHINE_SETS, id);
 }
 
@@ -144,7 +189,10 @@ fn leave_request_set(state: &mut State, now: Duration, set: &Resource) {
     let mut requests = snapshot(state, kinds::MACHINE_REQUESTS);
     requests.retain(|request| label_of(request, label::REQUEST_SET) == Some(id));
     if requests.is_empty() {
-        state.omni.store.drop_owned(&stamp, kinds::MACHINE_REQUEST_SETS, id);
+        state
+            .omni
+            .store
+            .drop_owned(&stamp, kinds::MACHINE_REQUEST_SETS, id);
         return;
     }
     for request in requests {
@@ -155,17 +203,38 @@ fn leave_request_set(state: &mut State, now: Duration, set: &Resource) {
 /// First its machine leaves Omni, then the provider removes the VM, then the request goes.
 fn leave_request(state: &mut State, now: Duration, request: &Resource) {
     let id = &request.metadata.id;
-    let machine = state.machines.values().find(|machine| machine.request == *id && machine.joined);
-    if let Some(uuid) = machine.filter(|machine| !machine.evicted).map(|machine| machine.uuid.clone()) {
+    let machine = state
+        .machines
+        .values()
+        .find(|machine| machine.request == *id && machine.joined);
+    if let Some(uuid) = machine
+        .filter(|machine| !machine.evicted)
+        .map(|machine| machine.uuid.clone())
+    {
         members::evict(state, now, &uuid);
     }
-    let held_by_provider =
-        request.metadata.finalizers.iter().any(|finalizer| finalizer.ends_with(".ProvisionController"));
+    let held_by_provider = request
+        .metadata
+        .finalizers
+        .iter()
+        .any(|finalizer| finalizer.ends_with(".ProvisionController"));
     if held_by_provider {
         return;
     }
     let stamp = state.stamp(now);
-    state.omni.store.drop_owned(&stamp, kinds::CLUSTER_MACHINE_REQUEST_STATUSES, id);
-    state.omni.store.release(&stamp, kinds::MACHINE_REQUESTS, id, "ClusterMachineRequestStatusController");
-    drop(state.omni.store.destroy(kinds::MACHINE_REQUESTS.name, kinds::MACHINE_REQUESTS.namespace, id));
+    state
+        .omni
+        .store
+        .drop_owned(&stamp, kinds::CLUSTER_MACHINE_REQUEST_STATUSES, id);
+    state.omni.store.release(
+        &stamp,
+        kinds::MACHINE_REQUESTS,
+        id,
+        "ClusterMachineRequestStatusController",
+    );
+    drop(state.omni.store.destroy(
+        kinds::MACHINE_REQUESTS.name,
+        kinds::MACHINE_REQUESTS.namespace,
+        id,
+    ));
 }

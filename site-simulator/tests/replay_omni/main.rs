@@ -1,0 +1,102 @@
+//! Every recorded exchange with a real Omni is sent to the HTTPS door, after the state it needs was put in place
+//! from the records themselves. Statuses and bodies are compared by meaning.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests may panic as tests do
+#![allow(clippy::print_stdout)] // the counts are what this test is run for
+
+mod bench;
+mod meaning;
+mod prepare;
+mod record;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bench::Bench;
+use record::records;
+
+/// Exchanges that are not replayed, by number, with the reason.
+const LEFT_OUT: &[(std::ops::RangeInclusive<u32>, &str)] = &[
+    (
+        121..=121,
+        "making accounts is not part of the job: the world brings its own",
+    ),
+    (123..=131, "accounts and their keys are not managed here"),
+    (133..=135, "accounts and their keys are not managed here"),
+    (139..=139, "users are not simulated"),
+    (
+        142..=148,
+        "image factory, boot media, join tokens and the audit log are not simulated",
+    ),
+    (
+        151..=153,
+        "talosconfig, interactive login and OIDC are not simulated",
+    ),
+    (161..=165, "accounts and their keys are not managed here"),
+    (
+        404..=412,
+        "Talos, OIDC grants and break-glass access are not simulated",
+    ),
+    (
+        390..=391,
+        "platform lists and label completion are not simulated",
+    ),
+    (393..=393, "the vendor's office hours are not simulated"),
+    (
+        413..=415,
+        "the Talos and Kubernetes runtimes are not simulated",
+    ),
+    (439..=440, "the image factory is not simulated"),
+];
+
+/// How many are replayed at least; may only grow.
+const AT_LEAST: usize = 268;
+
+fn left_out(number: u32) -> Option<&'static str> {
+    LEFT_OUT
+        .iter()
+        .find(|(range, _)| range.contains(&number))
+        .map(|(_, reason)| *reason)
+}
+
+async fn replay_all(directory: PathBuf, whose: &str) {
+    let records = records(&directory);
+    if records.is_empty() {
+        println!("omni: no records in {whose}");
+        return;
+    }
+    let bench = Bench::new(&records).await;
+    let mut failures = Vec::new();
+    let (mut replayed, mut reasons) = (0, BTreeMap::<&str, usize>::new());
+    for record in &records {
+        if let Some(reason) = left_out(record.number) {
+            *reasons.entry(reason).or_default() += 1;
+            continue;
+        }
+        match bench.replay(record).await {
+            Ok(()) => replayed += 1,
+            Err(error) => failures.push(format!("{}: {error}", record.name)),
+        }
+    }
+    println!("omni: replayed {replayed} of {} ({whose})", records.len());
+    for (reason, count) in reasons {
+        println!("  {count} not replayed: {reason}");
+    }
+    assert!(bench.doors.request_counts()["omni"] >= replayed);
+    assert!(
+        failures.is_empty(),
+        "{} differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert!(
+        usize::try_from(replayed).unwrap() >= AT_LEAST,
+        "replayed {replayed}, at least {AT_LEAST} before"
+    );
+}
+
+#[tokio::test]
+async fn recorded_exchanges() {
+    let base = Path::new(env!("CARGO_MANIFEST_DIR"));
+    replay_all(base.join("../tests/fixtures/omni"), "fixtures").await;
+    replay_all(base.join("../../shared/wire/omni"), "shared").await;
+}

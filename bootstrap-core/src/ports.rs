@@ -88,6 +88,16 @@ impl fmt::Display for PortError {
 
 impl std::error::Error for PortError {}
 
+impl fmt::Debug for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ports")
+            .field("hypervisors", &self.hypervisors.keys())
+            .field("gateway", &self.gateway.is_some())
+            .field("dns", &self.dns.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
 /// A result of a port call.
 pub type PortResult<T> = Result<T, PortError>;
 

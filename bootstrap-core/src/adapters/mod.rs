@@ -109,7 +109,7 @@ async fn connect_omni(
     let key = secret(&endpoint.key, environment, System::Omni, &endpoint.origin).await?;
     omni_client::ClientBuilder::new(endpoint.endpoint.clone())
         .service_account_key(key)
-        .trust(trust(&endpoint.tls, System::Omni, &endpoint.origin)?)
+        .trust(trust(&endpoint.tls, &System::Omni, &endpoint.origin)?)
         .clock(Arc::clone(clock))
         .build()
         .map_err(|error| unusable(System::Omni, &endpoint.origin, &error))
@@ -129,7 +129,7 @@ async fn connect_proxmox(
     }
     builder
         .api_token(token)
-        .trust(trust(&endpoint.tls, system.clone(), &endpoint.origin)?)
+        .trust(trust(&endpoint.tls, &system, &endpoint.origin)?)
         .clock(Arc::clone(clock))
         .build()
         .map_err(|error| unusable(system, &endpoint.origin, &error))
@@ -144,7 +144,7 @@ async fn connect_unifi(
     unifi_client::Client::builder(endpoint.endpoint.clone())
         .api_key(key)
         .site(endpoint.site.clone())
-        .trust(trust(&endpoint.tls, System::Unifi, &endpoint.origin)?)
+        .trust(trust(&endpoint.tls, &System::Unifi, &endpoint.origin)?)
         .clock(Arc::clone(clock))
         .build()
         .map_err(|error| unusable(System::Unifi, &endpoint.origin, &error))
@@ -193,7 +193,7 @@ async fn secret(
     })
 }
 
-fn trust(tls: &Tls, system: System, origin: &Origin) -> Result<Trust, Finding> {
+fn trust(tls: &Tls, system: &System, origin: &Origin) -> Result<Trust, Finding> {
     let fail = |message: String| Finding::of(system.clone(), Diagnostic::error(message).at(origin.clone()));
     if tls.insecure {
         return Ok(Trust::Insecure);

@@ -229,12 +229,11 @@ impl Pool<'_> {
             .filter(|address| !taken.contains(address) && !self.is_live(*address, mac))
             .collect();
         let unseen = free.iter().copied().find(|address| self.last_seen(*address).is_none());
-        let (address, reason) = match unseen {
-            Some(address) => (address, "never seen in use"),
-            None => {
-                let oldest = free.into_iter().min_by_key(|address| (self.last_seen(*address), *address))?;
-                (oldest, "last in use longest ago")
-            }
+        let (address, reason) = if let Some(address) = unseen {
+            (address, "never seen in use")
+        } else {
+            let oldest = free.into_iter().min_by_key(|address| (self.last_seen(*address), *address))?;
+            (oldest, "last in use longest ago")
         };
         taken.insert(address);
         Some(self.slot(address, reason))

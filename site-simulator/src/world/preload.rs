@@ -77,9 +77,6 @@ impl State {
         end: Duration,
         cluster: &RunningCluster,
     ) -> Result<(), String> {
-        // The providers must be seen alive first.
-        self.advance(begin + Duration::from_secs(5));
-        let begin = begin + Duration::from_secs(5);
         for resource in &cluster.resources {
             let incoming = Incoming {
                 resource: resource.clone(),

@@ -133,8 +133,6 @@ pub(crate) async fn cluster(omni: &Omni, planes: u32, workers: u32) {
 pub(crate) async fn world(seed: u64, faults: Faults) -> (Arc<World>, Omni) {
     let world = World::new(blueprint(), seed, faults, Arc::new(TokioClock::real()));
     tokio::spawn(Arc::clone(&world).run());
-    // Long enough for a provider to be seen alive.
-    world.clock().sleep(Duration::from_secs(2)).await;
     let omni = Omni::new(Arc::clone(&world));
     (world, omni)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::{Due, State, draws, machine, provider};
+use super::{State, machine, provider};
 
 pub mod access;
 pub mod api;
@@ -92,6 +92,8 @@ pub(super) fn seed(state: &mut State, now: Duration) {
     for (id, schema) in providers {
         register(state, now, &id, &schema);
     }
+    // The providers have been running for a while: Omni knows that they are alive.
+    controllers::reconcile(state, now);
 }
 
 fn put(state: &mut State, stamp: &str, owner: &str, kind: kinds::KindRef, id: &str, spec: Value) {
@@ -173,14 +175,5 @@ fn register(state: &mut State, now: Duration, id: &str, schema: &Value) {
         .omni
         .store
         .put(&stamp, "", kinds::INFRA_PROVIDER_STATUSES, id, labels, spec);
-    let task = provider::Task::Heartbeat;
-    state.queue.push(
-        now,
-        Due::Provider {
-            provider: id.to_owned(),
-            task,
-        },
-    );
-    let delay = draws::controller_reaction(&mut state.rng);
-    state.queue.push(now + delay, Due::Reconcile);
+    provider::happen(state, now, id, provider::Task::Heartbeat);
 }

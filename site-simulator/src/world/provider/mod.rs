@@ -177,7 +177,7 @@ pub fn vm_event(state: &mut State, now: Duration, provider: &str, event: &VmEven
         (0.8, Part::CloudInitDrive),
         (1.0, Part::Start),
     ] {
-        let at = now + Duration::from_secs_f64(window * share);
+        let at = now + Duration::try_from_secs_f64(window * share).unwrap_or_default();
         let task = Task::Part(request.clone(), part);
         state.queue.push(
             at,

@@ -1,12 +1,16 @@
 //! The part of CEL that storage selectors use: comparisons of `name` and `node` with texts, `&&`, `||`, `!`,
 //! parentheses, `true` and `false`.
 
+/// Deeper nesting than this is not evaluated.
+const DEPTH_LIMIT: u8 = 64;
+
 /// Whether a storage of a node satisfies a selector; `None` when the selector uses more of CEL than this.
 pub(super) fn matches(selector: &str, node: &str, storage: &str) -> Option<bool> {
     let mut parser = Parser {
         rest: selector,
         node,
         storage,
+        depth: 0,
     };
     let value = parser.any()?;
     parser.skip_space();
@@ -17,6 +21,7 @@ struct Parser<'a> {
     rest: &'a str,
     node: &'a str,
     storage: &'a str,
+    depth: u8,
 }
 
 impl<'a> Parser<'a> {
@@ -52,6 +57,16 @@ impl<'a> Parser<'a> {
     }
 
     fn unary(&mut self) -> Option<bool> {
+        if self.depth >= DEPTH_LIMIT {
+            return None;
+        }
+        self.depth += 1;
+        let value = self.unary_within();
+        self.depth -= 1;
+        value
+    }
+
+    fn unary_within(&mut self) -> Option<bool> {
         self.skip_space();
         if self.rest.starts_with('!') && !self.rest.starts_with("!=") {
             self.rest = &self.rest[1..];
@@ -107,6 +122,15 @@ enum Operand<'a> {
 #[cfg(test)]
 mod tests {
     use super::matches;
+
+    #[test]
+    fn deep_nesting_is_given_up() {
+        assert_eq!(matches(&"(".repeat(100_000), "a", "x"), None);
+        assert_eq!(
+            matches(&format!("{}true", "!".repeat(40)), "a", "x"),
+            Some(true)
+        );
+    }
 
     #[test]
     fn selectors() {

@@ -60,14 +60,11 @@ pub enum Error {
         endpoint: String,
         /// What is wrong with it.
         reason: String,
+        /// What to do about it, where that is known.
+        hint: Option<&'static str>,
     },
     /// The server showed another certificate than the pinned one.
-    #[error(
-        "{endpoint} shows the certificate {found}, pinned is {}; nothing was sent. If the certificate \
-         was renewed on purpose, compare the new fingerprint on the server itself and put it in place \
-         of the pin; otherwise somebody may be in between",
-        list(expected)
-    )]
+    #[error("{endpoint} shows the certificate {found}, pinned is {}; nothing was sent", list(expected))]
     Pin {
         /// `https://host:port`.
         endpoint: String,
@@ -143,6 +140,21 @@ impl Error {
         Self::Interrupted {
             endpoint: endpoint.into(),
             source: source.into(),
+        }
+    }
+
+    /// What a person can do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect { .. } => Some("check the address and that the server is up"),
+            Self::Timeout { .. } => Some("check the address, the network on the way and that the server is up"),
+            Self::Certificate { hint, .. } => *hint,
+            Self::Pin { .. } => Some(
+                "if the certificate was renewed on purpose, compare the new fingerprint on the server itself and put \
+                 it in place of the pin; otherwise somebody may be in between",
+            ),
+            Self::Redirect { .. } => Some("give the address of the API itself"),
+            _ => None,
         }
     }
 

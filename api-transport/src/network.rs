@@ -79,9 +79,11 @@ impl Network {
             };
         }
         if let Some(tls) = find::<rustls::Error>(&error) {
+            let (reason, hint) = refusal(tls);
             return Error::Certificate {
                 endpoint,
-                reason: refusal(tls),
+                reason,
+                hint,
             };
         }
         if error.is_builder() || error.is_request() && find::<http::Error>(&error).is_some() {
@@ -139,20 +141,30 @@ impl Exchange for Network {
     }
 }
 
-/// The common refusals in words that say what to do; the others in rustls' own.
-fn refusal(error: &rustls::Error) -> String {
+/// The common refusals in words and with the next step; the others in rustls' own.
+fn refusal(error: &rustls::Error) -> (String, Option<&'static str>) {
     use rustls::CertificateError as Why;
     match error {
-        rustls::Error::InvalidCertificate(Why::UnknownIssuer | Why::BadSignature) => {
-            "its certificate is signed by nobody who is trusted here; for a private CA name the CA's file, \
-             for a self-signed certificate pin its SHA-256 fingerprint"
-                .to_owned()
-        }
-        rustls::Error::InvalidCertificate(Why::Expired | Why::ExpiredContext { .. }) => {
-            format!("{error}; renew it on the server, or set this machine's clock")
-        }
-        rustls::Error::InvalidMessage(_) => format!("what answers there does not speak TLS ({error})"),
-        other => other.to_string(),
+        rustls::Error::InvalidCertificate(Why::UnknownIssuer | Why::BadSignature) => (
+            "its certificate is signed by nobody who is trusted here".to_owned(),
+            Some(
+                "for a private CA name the CA's file, for a self-signed certificate pin its SHA-256 fingerprint: \
+                 `openssl x509 -noout -fingerprint -sha256` prints it on the server",
+            ),
+        ),
+        rustls::Error::InvalidCertificate(Why::NotValidForName | Why::NotValidForNameContext { .. }) => (
+            error.to_string(),
+            Some("use a name the certificate has, or pin its SHA-256 fingerprint"),
+        ),
+        rustls::Error::InvalidCertificate(Why::Expired | Why::ExpiredContext { .. }) => (
+            error.to_string(),
+            Some("renew it on the server, or set this machine's clock"),
+        ),
+        rustls::Error::InvalidMessage(_) => (
+            format!("what answers there does not speak TLS ({error})"),
+            None,
+        ),
+        other => (other.to_string(), None),
     }
 }
 

@@ -202,7 +202,7 @@ async fn trust_decides_before_anything_is_sent() {
         (
             &server,
             Trust::Pins(vec![elsewhere.pin]),
-            Err("put it in place of the pin"),
+            Err("nothing was sent"),
         ),
     ];
     for (server, trust, expected) in cases {

@@ -53,7 +53,11 @@ fn check(case: &str) -> String {
     let directory = root().join("tests/fixtures/sites");
     let result = site::load(&directory.join(format!("{case}.yaml")));
     let findings = match &result {
-        Ok(site) => [&site.resolver_findings[..], &site.warnings[..]].concat(),
+        Ok(site) => {
+            let mut findings = [&site.warnings[..], &site.unchecked[..]].concat();
+            findings.sort_by(|one, other| (&one.origin, one.severity).cmp(&(&other.origin, other.severity)));
+            [site.resolver_findings.clone(), findings].concat()
+        }
         Err(findings) => {
             assert!(
                 findings

@@ -71,7 +71,7 @@ fn files_are_read_only_inside_the_allowed_directory() {
         "../outside.yaml",
         None,
         Err(
-            "failed to access \"../outside.yaml\": openat ../outside.yaml: path escapes from parent",
+            "patch \"../outside.yaml\" is invalid: path escapes from parent",
         ),
     );
     check("../outside.yaml", Some(".."), Ok(()));
@@ -79,7 +79,7 @@ fn files_are_read_only_inside_the_allowed_directory() {
     check(
         "absent.yaml",
         None,
-        Err("failed to access \"absent.yaml\": openat absent.yaml: no such file or directory"),
+        Err("patch \"absent.yaml\" is invalid: no such file or directory"),
     );
     check(".", None, Err("is a directory"));
     check("/etc/passwd", None, Err("path escapes from parent"));

@@ -97,6 +97,25 @@ impl Error {
         }
     }
 
+    /// What a person can do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Unauthenticated { clock_ahead, .. } if is_skewed(*clock_ahead) => {
+                Some("set the clock that is wrong, by NTP for instance")
+            }
+            Self::Unauthenticated { .. } => Some(NEW_KEY),
+            Self::Denied { .. } => Some("the service account needs the role Operator"),
+            Self::Transport(error) => error.hint(),
+            Self::Key(KeyError::Expired(_)) => {
+                Some("`omnictl serviceaccount renew` gives the account a new one")
+            }
+            Self::Key(_) => Some(
+                "use the value that `omnictl serviceaccount create` prints after OMNI_SERVICE_ACCOUNT_KEY=, all of it",
+            ),
+            _ => None,
+        }
+    }
+
     /// Whether the same call may succeed later. After a lost answer a write may have happened all the same.
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -259,21 +278,40 @@ fn clock_ahead(response: &Response, wall: SystemTime) -> Option<i64> {
     })
 }
 
+const NEW_KEY: &str = "take the key of this Omni, or make a new one: `omnictl serviceaccount create NAME --role Operator \
+                       --use-user-role=false`";
+
+fn is_skewed(clock_ahead: Option<i64>) -> bool {
+    clock_ahead.is_some_and(|ahead| ahead.unsigned_abs() >= SKEW_ALLOWED.unsigned_abs())
+}
+
+/// A time as people say it.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
 fn unauthenticated(clock_ahead: Option<i64>, signer: &dyn Signer, wall: SystemTime) -> Error {
     let mut explanation = String::new();
-    let skewed = clock_ahead.filter(|ahead| ahead.abs() >= SKEW_ALLOWED);
+    let skewed = clock_ahead.filter(|_| is_skewed(clock_ahead));
     // Writing into a string cannot fail.
     let _ = match (skewed, signer.expires().filter(|&end| end <= wall)) {
         (Some(ahead), _) => write!(
             explanation,
-            "this machine's clock is {} s {} the server's, more than the {SKEW_ALLOWED} s it allows; set the clock",
-            ahead.abs(),
-            if ahead > 0 { "ahead of" } else { "behind" }
+            "this machine's clock is {} {} the server's, and {} is all it allows",
+            span(ahead.unsigned_abs()),
+            if ahead > 0 { "ahead of" } else { "behind" },
+            span(SKEW_ALLOWED.unsigned_abs()),
         ),
         (None, Some(_)) => write!(
             explanation,
-            "the key {} has expired; renew it",
-            signer.key_id()
+            "the key {} of {} has expired",
+            signer.key_id(),
+            signer.identity()
         ),
         (None, None) => write!(
             explanation,

@@ -24,7 +24,7 @@ pub enum KeyError {
     )]
     Locked,
     /// It is past its end.
-    #[error("the service-account key expired on {}; renew it with omnictl serviceaccount renew", date(*.0))]
+    #[error("the service-account key expired on {}", date(*.0))]
     Expired(SystemTime),
     /// It is of another kind than Omni's.
     #[error("the service-account key is {0}, Omni's are OpenPGP version 4 with Ed25519")]

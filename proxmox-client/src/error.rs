@@ -239,6 +239,7 @@ impl Error {
                 "Proxmox leaves this to root@pam with a password; for devices use a resource mapping"
                     .to_owned(),
             ),
+            Self::Transport { source, .. } => source.hint().map(str::to_owned),
             Self::Server { cause: Cause::NoQuorum, .. } => {
                 Some("the cluster is read-only until more nodes are up".to_owned())
             }

@@ -26,7 +26,7 @@ pub struct Refusal {
 #[non_exhaustive]
 pub enum Error {
     /// The API key is not accepted. Final: never retried.
-    #[error("the gateway does not accept the credentials: {0}")]
+    #[error("the gateway does not accept the API key: {0}")]
     Unauthorized(Box<Refusal>),
     /// The key's role does not allow this.
     #[error("the role of this API key does not allow it: {0}")]
@@ -147,6 +147,7 @@ impl Error {
             } => Some(
                 "a gateway's own certificate never names its address: pin its SHA-256 fingerprint instead",
             ),
+            Self::Transport { source, .. } => source.hint(),
             _ => match self.code() {
                 Some("api.err.InvalidFixedIP") => {
                     Some("the address must lie inside the subnet of a network of this site")

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::plan::Finding;
-use crate::ports::{Dns, Failure, Gateway, Hypervisor, Ports, System};
+use crate::ports::{Dns, Gateway, Hypervisor, Ports, System};
 use crate::site::{SecretRef, Site, Tls, UnifiEndpoint, read_secret};
 
 mod dns;
@@ -112,7 +112,14 @@ async fn connect_omni(
         .trust(trust(&endpoint.tls, &System::Omni, &endpoint.origin)?)
         .clock(Arc::clone(clock))
         .build()
-        .map_err(|error| unusable(System::Omni, &endpoint.origin, &error))
+        .map_err(|error| {
+            let mut finding = match &error {
+                omni_client::Error::Key(cause) => unusable(System::Omni, &endpoint.origin, cause),
+                other => unusable(System::Omni, &endpoint.origin, other),
+            };
+            finding.diagnostic.hint = error.hint().map(str::to_owned);
+            finding
+        })
 }
 
 async fn connect_proxmox(
@@ -132,7 +139,12 @@ async fn connect_proxmox(
         .trust(trust(&endpoint.tls, &system, &endpoint.origin)?)
         .clock(Arc::clone(clock))
         .build()
-        .map_err(|error| unusable(system, &endpoint.origin, &error))
+        .map_err(|error| match error {
+            proxmox_client::Error::Invalid { message, .. } => {
+                Finding::of(system, Diagnostic::error(message).at(endpoint.origin.clone()))
+            }
+            other => unusable(system, &endpoint.origin, &other),
+        })
 }
 
 async fn connect_unifi(
@@ -229,14 +241,27 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// A transport error's place in the engine's kinds.
-pub(crate) fn transport_failure(error: &api_transport::Error) -> (Failure, Option<String>) {
-    let hint = match error {
-        api_transport::Error::Connect { .. } => Some("check the address and that the server is up"),
-        api_transport::Error::Certificate { .. } => {
-            Some("pin the server's certificate with `tls.sha256`, or name its CA with `tls.caFile`")
+/// A transport error with its first cause; the layers between say the same in other words.
+pub(crate) fn told(error: &api_transport::Error) -> String {
+    let text = error.to_string();
+    let mut deepest = error.source();
+    while let Some(cause) = deepest.and_then(StdError::source) {
+        deepest = Some(cause);
+    }
+    match deepest.map(ToString::to_string) {
+        Some(cause) if !text.contains(&cause) => {
+            let cause = cause.split(" (os error ").next().unwrap_or_default();
+            format!("{text}: {}", lower_first(cause))
         }
-        _ => None,
-    };
-    (Failure::Unreachable, hint.map(str::to_owned))
+        _ => text,
+    }
+}
+
+/// The system's own texts begin with a capital, which looks odd after a colon.
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => String::new(),
+    }
 }

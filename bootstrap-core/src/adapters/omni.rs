@@ -6,7 +6,7 @@ use futures_util::stream::BoxStream;
 use omni_client::{Client, Error, Event, Kind, KubeconfigOptions, ListOptions, Resource};
 use secrecy::SecretString;
 
-use super::{chain, transport_failure};
+use super::{chain, told};
 use crate::ports::{Failure, Omni, PortError, PortResult, System};
 
 pub(super) struct Port {
@@ -14,19 +14,21 @@ pub(super) struct Port {
 }
 
 fn port_error(error: &Error) -> PortError {
-    let (failure, hint) = match error {
-        Error::NotFound { .. } => (Failure::NotFound, None),
-        Error::AlreadyExists { .. } | Error::Conflict { .. } => (Failure::Conflict, None),
-        Error::Unauthenticated { .. } | Error::Key(_) => (Failure::Unauthorized, None),
-        Error::Denied { .. } => {
-            (Failure::Denied, Some("the service account needs the role Operator".to_owned()))
-        }
-        Error::Invalid { .. } => (Failure::Invalid, None),
-        Error::Unavailable { .. } => (Failure::Unreachable, None),
-        Error::Transport(source) => transport_failure(source),
-        _ => (Failure::Other, None),
+    let failure = match error {
+        Error::NotFound { .. } => Failure::NotFound,
+        Error::AlreadyExists { .. } | Error::Conflict { .. } => Failure::Conflict,
+        Error::Unauthenticated { .. } | Error::Key(_) => Failure::Unauthorized,
+        Error::Denied { .. } => Failure::Denied,
+        Error::Invalid { .. } => Failure::Invalid,
+        Error::Unavailable { .. } | Error::Transport(_) => Failure::Unreachable,
+        _ => Failure::Other,
     };
-    PortError { system: System::Omni, failure, message: chain(error), hint }
+    let message = match error {
+        Error::Transport(source) => told(source),
+        Error::Key(source) => chain(source),
+        other => chain(other),
+    };
+    PortError { system: System::Omni, failure, message, hint: error.hint().map(str::to_owned) }
 }
 
 #[async_trait]

@@ -8,7 +8,7 @@ use proxmox_client::{
     VmRow, VmStatus,
 };
 
-use super::{chain, transport_failure};
+use super::{chain, told};
 use crate::ports::{Failure, Hypervisor, PortError, PortResult, System};
 
 pub(super) struct Port {
@@ -19,28 +19,31 @@ pub(super) struct Port {
 impl Port {
     fn told<T>(&self, result: Result<T, Error>) -> PortResult<T> {
         result.map_err(|error| {
-            let (failure, hint) = failure(&error);
+            let message = match &error {
+                Error::Transport { source, .. } => told(source),
+                other => chain(other),
+            };
             PortError {
                 system: System::Proxmox(self.provider.clone()),
-                failure,
-                message: chain(&error),
-                hint: error.hint().or(hint),
+                failure: failure(&error),
+                message,
+                hint: error.hint(),
             }
         })
     }
 }
 
-fn failure(error: &Error) -> (Failure, Option<String>) {
+fn failure(error: &Error) -> Failure {
     match error {
-        Error::Transport { source, .. } => transport_failure(source),
-        Error::Unauthorized { .. } => (Failure::Unauthorized, None),
-        Error::Denied { .. } => (Failure::Denied, None),
-        Error::NotFound { .. } => (Failure::NotFound, None),
-        Error::Conflict { .. } => (Failure::Conflict, None),
-        Error::Locked { .. } => (Failure::Locked, None),
-        Error::Invalid { .. } => (Failure::Invalid, None),
-        error if error.is_retryable() => (Failure::Unreachable, None),
-        _ => (Failure::Other, None),
+        Error::Transport { .. } => Failure::Unreachable,
+        Error::Unauthorized { .. } => Failure::Unauthorized,
+        Error::Denied { .. } => Failure::Denied,
+        Error::NotFound { .. } => Failure::NotFound,
+        Error::Conflict { .. } => Failure::Conflict,
+        Error::Locked { .. } => Failure::Locked,
+        Error::Invalid { .. } => Failure::Invalid,
+        error if error.is_retryable() => Failure::Unreachable,
+        _ => Failure::Other,
     }
 }
 

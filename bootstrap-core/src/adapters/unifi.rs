@@ -6,7 +6,7 @@ use unifi_client::{
     NewClient, NewDnsRecord, PastClient, Site, Upstream,
 };
 
-use super::{chain, transport_failure};
+use super::{chain, told};
 use crate::ports::{Failure, Gateway, PortError, PortResult, System};
 
 pub(super) struct Port {
@@ -14,22 +14,20 @@ pub(super) struct Port {
 }
 
 fn port_error(error: &Error) -> PortError {
-    let (failure, hint) = match error {
-        Error::Unauthorized(_) => (Failure::Unauthorized, None),
-        Error::Forbidden(_) => (Failure::Denied, None),
-        Error::NotFound(_) => (Failure::NotFound, None),
-        Error::AlreadyExists(_) | Error::AddressTaken(_) | Error::Conflict(_) => (Failure::Conflict, None),
-        Error::Invalid(_) => (Failure::Invalid, None),
-        Error::Busy(_) => (Failure::Unreachable, None),
-        Error::Transport { source, .. } => transport_failure(source),
-        _ => (Failure::Other, None),
+    let failure = match error {
+        Error::Unauthorized(_) => Failure::Unauthorized,
+        Error::Forbidden(_) => Failure::Denied,
+        Error::NotFound(_) => Failure::NotFound,
+        Error::AlreadyExists(_) | Error::AddressTaken(_) | Error::Conflict(_) => Failure::Conflict,
+        Error::Invalid(_) => Failure::Invalid,
+        Error::Busy(_) | Error::Transport { .. } => Failure::Unreachable,
+        _ => Failure::Other,
     };
-    PortError {
-        system: System::Unifi,
-        failure,
-        message: chain(error),
-        hint: error.hint().map(str::to_owned).or(hint),
-    }
+    let message = match error {
+        Error::Transport { source, .. } => told(source),
+        other => chain(other),
+    };
+    PortError { system: System::Unifi, failure, message, hint: error.hint().map(str::to_owned) }
 }
 
 #[async_trait]

@@ -1,5 +1,7 @@
 //! What must hold before the first write, checked all together.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{Finding, Plan};
@@ -7,10 +9,10 @@ use crate::diagnostic::Diagnostic;
 use crate::machines::{missing, provider_of};
 use crate::observe::{HypervisorView, Snapshot};
 use crate::ports::System;
-use crate::site::{MachineClass, MachineSetIntent, Site};
+use crate::site::{MachineClass, MachineSetIntent, Site, suggest};
 
 pub(super) fn check(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
-    check_omni_role(snapshot, plan);
+    check_omni_role(site, snapshot, plan);
     check_gateway_role(site, snapshot, plan);
     for (provider, view) in &snapshot.hypervisors {
         check_privileges(site, provider, view, plan);
@@ -24,12 +26,13 @@ pub(super) fn check(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
     }
 }
 
-fn check_omni_role(snapshot: &Snapshot, plan: &mut Plan) {
+fn check_omni_role(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
     let Some(role) = &snapshot.omni.role else {
         return;
     };
     if !matches!(role.as_str(), "Operator" | "Admin") {
-        let error = Diagnostic::error(format!("the Omni key has the role {role}, which cannot create clusters"))
+        let error = Diagnostic::error(format!("the key has the role {role}, which cannot create clusters"))
+            .at(site.omni.origin.clone())
             .hint("make a service account with the role Operator: `omnictl serviceaccount create NAME --role Operator --use-user-role=false`");
         plan.blockers.push(Finding::of(System::Omni, error));
     }
@@ -40,7 +43,7 @@ fn check_gateway_role(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
         return;
     };
     if let Some(role) = gateway.role.as_deref().filter(|role| role.to_lowercase().contains("read")) {
-        let error = Diagnostic::error(format!("the UniFi API key may only read the site {} (role {role})", unifi.site))
+        let error = Diagnostic::error(format!("the API key may only read the site {} (role {role})", unifi.site))
             .at(unifi.origin.clone())
             .hint("a key has the role of the admin who made it: Site Admin is enough");
         plan.blockers.push(Finding::of(System::Unifi, error));
@@ -66,15 +69,29 @@ fn check_privileges(site: &Site, provider: &str, view: &HypervisorView, plan: &m
             need(path, &["Mapping.Use"]);
         }
     }
-    if lacking.is_empty() {
+    for privilege in lacking {
+        lacks(site, provider, &privilege, plan);
+    }
+}
+
+const LACKS: &str = "the token lacks ";
+
+/// Notes a privilege that a Proxmox token lacks. All of one token are told in one finding.
+pub(super) fn lacks(site: &Site, provider: &str, privilege: &str, plan: &mut Plan) {
+    let system = Some(System::Proxmox(provider.to_owned()));
+    let told = plan
+        .blockers
+        .iter_mut()
+        .find(|finding| finding.system == system && finding.diagnostic.message.starts_with(LACKS));
+    if let Some(finding) = told {
+        finding.diagnostic.message = format!("{}, {privilege}", finding.diagnostic.message);
         return;
     }
-    let origin = site.proxmox.iter().find(|endpoint| endpoint.provider == provider);
-    let mut error = Diagnostic::error(format!("the Proxmox token lacks {}", lacking.join(", "))).hint(
-        "grant a role with these privileges to the user and, with privilege separation, to the token as well",
-    );
-    error.origin = origin.map(|endpoint| endpoint.origin.clone());
-    plan.blockers.push(Finding::of(System::Proxmox(provider.to_owned()), error));
+    let mut error = Diagnostic::error(format!("{LACKS}{privilege}"))
+        .hint("grant a role with these privileges to the user and, with privilege separation, to the token as well");
+    let endpoint = site.proxmox.iter().find(|endpoint| endpoint.provider == provider);
+    error.origin = endpoint.map(|endpoint| endpoint.origin.clone());
+    plan.blockers.push(Finding { system, diagnostic: error });
 }
 
 fn check_versions(snapshot: &Snapshot, cluster: &crate::site::ClusterIntent, plan: &mut Plan) {
@@ -85,33 +102,45 @@ fn check_versions(snapshot: &Snapshot, cluster: &crate::site::ClusterIntent, pla
         plan.blockers.push(Finding::of(System::Omni, error));
     };
     match known.get(talos) {
-        None => {
-            let newest: Vec<&str> = known.keys().rev().take(5).map(String::as_str).collect();
-            block(format!("Omni does not know Talos {talos}"), format!("it knows {}, …", newest.join(", ")));
-        }
-        Some(versions) if !versions.contains(kubernetes) => {
-            let newest: Vec<&str> = versions.iter().rev().take(5).map(String::as_str).collect();
-            block(
-                format!("Talos {talos} does not run Kubernetes {kubernetes}"),
-                format!("it runs {}, …", newest.join(", ")),
-            );
-        }
+        None => block(format!("Omni does not know Talos {talos}"), format!("it knows {}", newest(known.keys()))),
+        Some(versions) if !versions.contains(kubernetes) => block(
+            format!("Talos {talos} does not run Kubernetes {kubernetes}"),
+            format!("it runs {}", newest(versions.iter())),
+        ),
         Some(_) => {}
     }
     let Some(extensions) = snapshot.omni.extensions.get(talos) else {
         return;
     };
+    let mut unknown: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for set in &cluster.machine_sets {
         for wanted in cluster.template.extensions_for(&set.name).unwrap_or_default() {
-            let full = if wanted.contains('/') { wanted.clone() } else { format!("siderolabs/{wanted}") };
+            let full = if wanted.contains('/') { wanted } else { format!("siderolabs/{wanted}") };
             if !extensions.contains(&full) {
-                block(
-                    format!("the extension {wanted} of {} is not known for Talos {talos}", set.id),
-                    "correct `systemExtensions` in the template".to_owned(),
-                );
+                unknown.entry(full).or_default().push(&set.id);
             }
         }
     }
+    for (extension, sets) in unknown {
+        let hint = match suggest(&extension, extensions.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`? correct `systemExtensions` in the template"),
+            None => "correct `systemExtensions` in the template".to_owned(),
+        };
+        block(format!("there is no extension {extension} for Talos {talos}, wanted by {}", sets.join(", ")), hint);
+    }
+}
+
+/// The newest versions, newest first.
+fn newest<'v>(versions: impl Iterator<Item = &'v String>) -> String {
+    const SHOWN: usize = 5;
+    let numbers = |version: &str| -> Vec<u64> {
+        version.split(['.', '-']).map(|part| part.parse().unwrap_or_default()).collect()
+    };
+    let mut versions: Vec<&str> = versions.map(String::as_str).collect();
+    versions.sort_by_key(|version| std::cmp::Reverse(numbers(version)));
+    let more = if versions.len() > SHOWN { ", …" } else { "" };
+    versions.truncate(SHOWN);
+    format!("{}{more}", versions.join(", "))
 }
 
 fn check_class(site: &Site, snapshot: &Snapshot, set: &MachineSetIntent, plan: &mut Plan) {
@@ -138,7 +167,8 @@ fn check_provider(snapshot: &Snapshot, class: &MachineClass, provider: &str, pla
     let mut block = |message: String, hint: &str| {
         let error = Diagnostic::error(message).at(class.origin.clone()).hint(hint);
         let finding = Finding::of(System::Omni, error);
-        if !plan.blockers.contains(&finding) {
+        // A provider is missed by every class of it; once is enough.
+        if !plan.blockers.iter().any(|told| told.diagnostic.message == finding.diagnostic.message) {
             plan.blockers.push(finding);
         }
     };

@@ -7,7 +7,7 @@ use super::model::{
     ClusterIntent, DnsIntent, GpuMapping, MachineClass, MachineSetIntent, ProxmoxEndpoint,
     WantedGpu,
 };
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 
 /// The systems of a site and what is defined for them.
 #[derive(Debug, Clone, Copy)]
@@ -18,12 +18,13 @@ pub(super) struct Systems<'a> {
     pub(super) mappings: &'a BTreeMap<String, GpuMapping>,
 }
 
-/// Checks each machine set against the other sections.
+/// Checks each machine set against the other sections. What only the systems know goes to `unchecked`.
 pub(super) fn check(
     systems: &Systems<'_>,
     dns: &DnsIntent,
     clusters: &[ClusterIntent],
     findings: &mut Vec<Diagnostic>,
+    unchecked: &mut Vec<Diagnostic>,
 ) {
     if let Some(record) = dns.records.first()
         && !systems.unifi
@@ -38,9 +39,9 @@ pub(super) fn check(
     for cluster in clusters {
         for set in &cluster.machine_sets {
             used.extend(set.gpus.iter().map(|gpu| gpu.mapping.as_str()));
-            class(systems, set, findings);
+            class(systems, set, unchecked);
             reservations(systems, set, findings);
-            gpus(systems, set, findings);
+            gpus(systems, set, findings, unchecked);
         }
     }
     for mapping in systems
@@ -59,7 +60,7 @@ pub(super) fn check(
     }
 }
 
-fn class(systems: &Systems<'_>, set: &MachineSetIntent, findings: &mut Vec<Diagnostic>) {
+fn class(systems: &Systems<'_>, set: &MachineSetIntent, unchecked: &mut Vec<Diagnostic>) {
     let Some((class, _)) = &set.class else { return };
     if systems.classes.contains_key(class) {
         return;
@@ -72,7 +73,7 @@ fn class(systems: &Systems<'_>, set: &MachineSetIntent, findings: &mut Vec<Diagn
         "machine class `{class}` of machine set `{}` is in none of `machineClasses`",
         set.id
     );
-    findings.push(
+    unchecked.push(
         Diagnostic::warning(message)
             .at(set.origin.clone())
             .hint(hint),
@@ -126,7 +127,12 @@ fn reservations(systems: &Systems<'_>, set: &MachineSetIntent, findings: &mut Ve
     }
 }
 
-fn gpus(systems: &Systems<'_>, set: &MachineSetIntent, findings: &mut Vec<Diagnostic>) {
+fn gpus(
+    systems: &Systems<'_>,
+    set: &MachineSetIntent,
+    findings: &mut Vec<Diagnostic>,
+    unchecked: &mut Vec<Diagnostic>,
+) {
     let Some(first) = set.gpus.first() else {
         return;
     };
@@ -155,7 +161,10 @@ fn gpus(systems: &Systems<'_>, set: &MachineSetIntent, findings: &mut Vec<Diagno
         );
     }
     for gpu in &set.gpus {
-        findings.extend(mapping(systems, set, owner, gpu));
+        match mapping(systems, set, owner, gpu) {
+            Some(finding) if finding.severity == Severity::Warning => unchecked.push(finding),
+            finding => findings.extend(finding),
+        }
         findings.extend(machine_type(systems, set, gpu));
     }
 }

@@ -196,7 +196,7 @@ impl Reader {
 }
 
 /// The known name that was probably meant.
-pub(super) fn suggest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn suggest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let flat = |name: &str| name.replace(['_', '-'], "").to_lowercase();
     let given = flat(given);
     known

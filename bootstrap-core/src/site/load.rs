@@ -33,18 +33,20 @@ pub(super) const SITE: &[&str] = &[
 pub fn load(path: &Path) -> Result<Site, Vec<Diagnostic>> {
     let documents = yaml::read(path, path)?;
     let mut reader = Reader::new(path);
-    let site = root(&mut reader, &documents).and_then(|root| site(&mut reader, root));
+    let mut site = root(&mut reader, &documents).and_then(|root| site(&mut reader, root));
     let mut findings = reader.findings;
+    let unchecked = site.as_mut().map(|site| std::mem::take(&mut site.unchecked)).unwrap_or_default();
+    let refused = site.is_none() || findings.iter().any(|finding| finding.severity == Severity::Error);
+    if refused {
+        findings.extend(unchecked.iter().cloned());
+    }
     findings
         .sort_by(|one, other| (&one.origin, one.severity).cmp(&(&other.origin, other.severity)));
     findings.dedup();
     match site {
-        Some(mut site)
-            if findings
-                .iter()
-                .all(|finding| finding.severity == Severity::Warning) =>
-        {
+        Some(mut site) if !refused => {
             site.warnings = findings;
+            site.unchecked = unchecked;
             Ok(site)
         }
         _ => Err(findings),
@@ -138,7 +140,8 @@ fn site(reader: &mut Reader, root: &Node) -> Option<Site> {
         classes: &machine_classes,
         mappings: &gpu_mappings,
     };
-    checks::check(&systems, &dns, &clusters, &mut reader.findings);
+    let mut unchecked = Vec::new();
+    checks::check(&systems, &dns, &clusters, &mut reader.findings, &mut unchecked);
     Some(Site {
         name: name?,
         path: reader.file.clone(),
@@ -150,6 +153,7 @@ fn site(reader: &mut Reader, root: &Node) -> Option<Site> {
         gpu_mappings,
         clusters,
         warnings: Vec::new(),
+        unchecked,
         resolver_findings,
     })
 }

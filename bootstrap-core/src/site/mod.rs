@@ -17,6 +17,7 @@ mod patches;
 mod schema;
 mod secret;
 
+pub(crate) use decode::suggest;
 pub use load::load;
 pub use model::*;
 pub use schema::json_schema;

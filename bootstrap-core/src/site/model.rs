@@ -267,6 +267,8 @@ pub struct Site {
     pub clusters: Vec<ClusterIntent>,
     /// Findings that do not stop the work.
     pub warnings: Vec<Diagnostic>,
+    /// What files alone cannot tell, as a class that may exist in Omni only. A plan knows, so it does not repeat them.
+    pub unchecked: Vec<Diagnostic>,
     /// Machine sets whose patches do not set `dns.nodeResolvers`: nothing may be written while there are any.
     pub resolver_findings: Vec<Diagnostic>,
 }

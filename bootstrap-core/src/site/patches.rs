@@ -85,9 +85,8 @@ pub(super) fn check_resolvers(
         ))
         .at(set.origin.clone()),
         Some((patch, servers)) => Diagnostic::error(format!(
-            "patch `{}` gives machine set `{}` the resolvers {}, but {required}",
+            "patch `{}` sets the resolvers {}, but {required}",
             patch.name,
-            set.id,
             joined(servers)
         ))
         .at(patch.origin.clone()),
@@ -221,7 +220,7 @@ mod tests {
             (
                 vec![old("a", &["8.8.8.8", "172.16.8.1"])],
                 Some(
-                    "patch `a` gives machine set `c-workers` the resolvers 8.8.8.8, 172.16.8.1, but `dns.nodeResolvers` wants 172.16.8.1, 8.8.8.8",
+                    "patch `a` sets the resolvers 8.8.8.8, 172.16.8.1, but `dns.nodeResolvers` wants 172.16.8.1, 8.8.8.8",
                 ),
             ),
         ] {

@@ -28,7 +28,12 @@ pub(super) fn validate(patch: &Patch) -> Option<Finding> {
                 quote(&source.file),
                 problem.message
             );
-            findings.push(file_error(message, problem, &source.file_origin));
+            // The place and the hint name the file; omnictl names it three times.
+            let cause = problem.message.rsplit(": ").next().unwrap_or_default();
+            findings.push(match file_error(cause.to_owned(), problem, &source.file_origin) {
+                Finding::One(diagnostic) => Finding::Worded(diagnostic, message),
+                other => other,
+            });
         }
         (Some(Ok(text)), _) => {
             let label = format!("failed to validate patch {}", quote(&source.file));

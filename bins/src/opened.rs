@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use api_transport::Clock;
 use bootstrap_core::adapters::{Connected, connect};
-use bootstrap_core::diagnostic::Diagnostic;
+use bootstrap_core::diagnostic::{Diagnostic, Severity};
 use bootstrap_core::observe::{Snapshot, observe};
 use bootstrap_core::plan::{Finding, Plan, plan};
-use bootstrap_core::ports::PortError;
+use bootstrap_core::ports::{PortError, System};
 use bootstrap_core::site::{self, Site};
 
 use crate::output::Screen;
@@ -32,7 +32,11 @@ pub struct Opened {
 /// # Errors
 /// Its findings, with exit code 5.
 pub fn load(file: &Path) -> Result<Site, Failure> {
-    site::load(file).map_err(|findings| Failure::findings(Exit::Refused, findings))
+    site::load(file).map_err(|mut findings| {
+        // What is broken often has consequences elsewhere; `validate` tells the warnings, too.
+        findings.retain(|finding| finding.severity == Severity::Error);
+        Failure::findings(Exit::Refused, findings)
+    })
 }
 
 /// Connects to a site's systems, observes them and plans.
@@ -49,7 +53,10 @@ pub async fn open(
         .map_err(|findings| Failure::findings(Exit::Refused, diagnostics(&findings)))?;
     let snapshot = observe(&site, &connected.ports)
         .await
-        .map_err(|errors| Failure::findings(Exit::Refused, errors.iter().map(port_error).collect()))?;
+        .map_err(|errors| {
+            let findings = errors.iter().map(|error| port_error(&site, error)).collect();
+            Failure::findings(Exit::Refused, findings)
+        })?;
     let plan = plan(&site, &snapshot);
     Ok(Opened { site: Arc::new(site), connected, snapshot, plan })
 }
@@ -57,12 +64,12 @@ pub async fn open(
 /// Shows the plan's findings. The exit code when they forbid to go on.
 pub fn refused(plan: &Plan, screen: &mut Screen) -> Option<Exit> {
     screen.findings(&diagnostics(&plan.warnings));
+    screen.findings(&diagnostics(&plan.left_to_person));
     if !plan.is_blocked() {
         return None;
     }
     screen.findings(&diagnostics(&plan.blockers));
     screen.findings(&diagnostics(&plan.needs_person));
-    screen.note("nothing was written");
     Some(if plan.blockers.is_empty() { Exit::Person } else { Exit::Refused })
 }
 
@@ -80,6 +87,14 @@ pub fn diagnostics(findings: &[Finding]) -> Vec<Diagnostic> {
         .collect()
 }
 
-fn port_error(error: &PortError) -> Diagnostic {
-    Diagnostic { hint: error.hint.clone(), ..Diagnostic::error(error.to_string()) }
+/// A system's error, at the place of the file that names the system.
+fn port_error(site: &Site, error: &PortError) -> Diagnostic {
+    let origin = match &error.system {
+        System::Omni => Some(&site.omni.origin),
+        System::Proxmox(provider) => {
+            site.proxmox.iter().find(|endpoint| endpoint.provider == *provider).map(|endpoint| &endpoint.origin)
+        }
+        System::Unifi | System::Dns => site.unifi.as_ref().map(|endpoint| &endpoint.origin),
+    };
+    Diagnostic { hint: error.hint.clone(), origin: origin.cloned(), ..Diagnostic::error(error.to_string()) }
 }

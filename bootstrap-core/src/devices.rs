@@ -93,13 +93,27 @@ pub fn free_devices(site: &Site, view: &HypervisorView, node: &str, mapping: &st
     let all = addresses(site, view, node, mapping);
     let mut users = Vec::new();
     let mut used = 0;
+    if !all.is_empty() {
+        for (vmid, _) in view.unreadable.iter().filter(|(_, at)| *at == node) {
+            // Nothing is known of its devices, so none can be promised.
+            used = all.len();
+            users.push(format!("perhaps VM {vmid}, which cannot be read"));
+        }
+    }
     for (vmid, (at, config)) in &view.configs {
         if at != node {
             continue;
         }
-        for device in config.hostpci().values() {
-            if overlaps(&device_addresses(site, view, node, device), &all) {
-                used += 1;
+        let mut devices: Vec<HostPci> = config.hostpci().into_values().collect();
+        // A device whose removal waits for a restart is still in use.
+        let applied = view.applied.get(vmid).map(VmConfig::hostpci).unwrap_or_default();
+        devices.extend(applied.into_values().filter(|device| !devices.contains(device)).collect::<Vec<_>>());
+        for device in &devices {
+            let held = device_addresses(site, view, node, device);
+            let covered = all.iter().filter(|entry| held.iter().any(|one| is_device(one, entry))).count();
+            if covered > 0 {
+                // A mapping takes one of its entries, a raw address all it covers.
+                used += if device.host.is_some() { covered } else { 1 };
                 users.push(format!("{} ({vmid})", config.name().unwrap_or("?")));
             }
         }

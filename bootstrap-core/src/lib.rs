@@ -13,5 +13,6 @@ pub mod machines;
 pub mod mark;
 pub mod meaning;
 pub mod observe;
+pub mod occupancy;
 pub mod plan;
 pub mod status;

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proxmox_client::VmConfig;
 use unifi_client::{ClientRecord, Lease, Mac};
 
-use crate::observe::{MachineState, Member, ProviderMachine, Request, Snapshot};
+use crate::mark;
+use crate::observe::{GatewayView, MachineState, Member, ProviderMachine, Request, Snapshot};
 use crate::site::{ClusterIntent, MachineSetIntent, PinKey, Site};
 
 /// A machine of a machine set: what each system knows of it.
@@ -26,6 +27,8 @@ pub struct Machine<'a> {
     pub provider: Option<&'a ProviderMachine>,
     /// The VM, where name, UUID and the provider's record agree.
     pub vm: Option<Vm<'a>>,
+    /// Why a VM that the provider names is not this machine's, or says nothing.
+    pub vm_problem: Option<VmProblem>,
     /// Omni's view once joined.
     pub state: Option<&'a MachineState>,
     /// Omni's view once in a cluster.
@@ -45,10 +48,21 @@ pub struct Vm<'a> {
     pub vmid: u32,
     /// Node it is on now.
     pub node: &'a str,
-    /// Configuration read.
+    /// Configuration, pending changes shown as set.
     pub config: &'a VmConfig,
+    /// What it has now: without pending changes where it runs.
+    pub applied: &'a VmConfig,
     /// Power state.
     pub running: bool,
+}
+
+/// What stands between a machine and its VM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VmProblem {
+    /// Its configuration could not be read: the node is down.
+    Unreadable,
+    /// The VM id is another VM's by now.
+    Another,
 }
 
 /// The provider that makes a machine set's machines: its class's, as written in the site's files or
@@ -70,26 +84,44 @@ pub fn machines<'a>(site: &'a Site, snapshot: &'a Snapshot) -> Vec<Machine<'a>> 
                 .filter(|request| request.set == set.id && !request.tearing_down)
                 .map(|request| request.id.as_str())
                 .collect();
-            if set.class.is_none() {
-                ids.extend(listed_machines(snapshot, set));
-            }
-            found.extend(ids.into_iter().map(|id| machine(id, set, cluster, snapshot)));
+            ids.extend(machines_without_request(cluster, set, snapshot));
+            found.extend(ids.into_iter().map(|id| machine(site, id, set, cluster, snapshot)));
         }
     }
     found
 }
 
-fn listed_machines<'a>(snapshot: &'a Snapshot, set: &MachineSetIntent) -> Vec<&'a str> {
-    snapshot
-        .omni
+/// Machines the template lists by UUID, and members that a class chose by their labels.
+fn machines_without_request<'a>(
+    cluster: &'a ClusterIntent,
+    set: &'a MachineSetIntent,
+    snapshot: &'a Snapshot,
+) -> impl Iterator<Item = &'a str> {
+    let omni = &snapshot.omni;
+    let has_request = |uuid: &str| {
+        omni.requests.values().any(|request| request.uuid.as_deref() == Some(uuid))
+            || omni.machines.get(uuid).is_some_and(|machine| machine.request.is_some())
+    };
+    let members = omni
         .members
         .iter()
-        .filter(|(_, member)| member.set == set.id)
-        .map(|(uuid, _)| uuid.as_str())
-        .collect()
+        .filter(move |(uuid, member)| member.set == set.id && !has_request(uuid))
+        .map(|(uuid, _)| uuid.as_str());
+    members.chain(listed(cluster, set))
+}
+
+/// The UUIDs the template lists for a machine set.
+pub fn listed<'a>(cluster: &'a ClusterIntent, set: &'a MachineSetIntent) -> impl Iterator<Item = &'a str> {
+    cluster
+        .resources
+        .iter()
+        .filter(|resource| resource.metadata.kind.starts_with("MachineSetNodes."))
+        .filter(|resource| resource.metadata.labels.get("omni.sidero.dev/machine-set") == Some(&set.id))
+        .map(|resource| resource.metadata.id.as_str())
 }
 
 fn machine<'a>(
+    site: &Site,
     id: &'a str,
     set: &'a MachineSetIntent,
     cluster: &'a ClusterIntent,
@@ -105,12 +137,14 @@ fn machine<'a>(
             .or_else(|| provider.map(|machine| machine.uuid.as_str()).filter(|uuid| !uuid.is_empty())),
         None => Some(id),
     };
-    let vm = request.and_then(|request| vm(request, provider?, uuid?, snapshot));
+    let found = request.and_then(|request| vm(request, provider?, uuid?, snapshot));
+    let vm = found.and_then(Result::ok);
     let state = uuid.and_then(|uuid| omni.machines.get(uuid));
+    let gateway = snapshot.gateway.as_ref();
     let mac = vm
         .and_then(|vm| vm.config.mac(&set.nic)?.parse().ok())
-        .or_else(|| state?.macs.first().copied());
-    let gateway = snapshot.gateway.as_ref();
+        .or_else(|| reported_mac(set, state?))
+        .or_else(|| marked_mac(site, gateway?, id));
     Machine {
         id,
         set,
@@ -119,6 +153,7 @@ fn machine<'a>(
         uuid,
         provider,
         vm,
+        vm_problem: found.and_then(Result::err),
         state,
         member: uuid.and_then(|uuid| omni.members.get(uuid)),
         mac,
@@ -127,20 +162,43 @@ fn machine<'a>(
     }
 }
 
+/// The MAC a machine itself reports. Links do not say which NIC of the VM they are, so only the first
+/// NIC, or the only link, is taken for the one that counts.
+fn reported_mac(set: &MachineSetIntent, state: &MachineState) -> Option<Mac> {
+    match state.macs.as_slice() {
+        [only] => Some(*only),
+        [first, ..] if set.nic == "net0" => Some(*first),
+        _ => None,
+    }
+}
+
+/// The MAC of a reservation we made for it earlier.
+fn marked_mac(site: &Site, gateway: &GatewayView, id: &str) -> Option<Mac> {
+    gateway.records.iter().find_map(|record| {
+        let mark = mark::Reservation::find(record.note.as_deref()?, &site.name)?;
+        (mark.machine == id).then_some(record.mac)
+    })
+}
+
 fn vm<'a>(
     request: &Request,
     provider: &ProviderMachine,
     uuid: &str,
     snapshot: &'a Snapshot,
-) -> Option<Vm<'a>> {
+) -> Option<Result<Vm<'a>, VmProblem>> {
     let view = snapshot.hypervisors.get(&request.provider)?;
+    if view.unreadable.contains_key(&provider.vmid) {
+        return Some(Err(VmProblem::Unreadable));
+    }
     let (node, config) = view.configs.get(&provider.vmid)?;
-    is_same_machine(config, &request.id, uuid).then(|| Vm {
-        vmid: provider.vmid,
-        node,
-        config,
-        running: view.running.get(&provider.vmid).copied().unwrap_or(false),
-    })
+    if is_same_machine(config, &request.id, uuid) {
+        let applied = view.applied.get(&provider.vmid);
+        let running = applied.is_some();
+        let applied = applied.unwrap_or(config);
+        return Some(Ok(Vm { vmid: provider.vmid, node, config, applied, running }));
+    }
+    // While it is being created a VM has no name yet.
+    (config.lock().is_none() && config.name().is_some()).then_some(Err(VmProblem::Another))
 }
 
 /// Whether a VM's configuration is that of a request: name and SMBIOS UUID must both agree.

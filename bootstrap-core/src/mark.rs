@@ -45,7 +45,7 @@ impl fmt::Display for Reservation {
 impl Reservation {
     /// Finds the mark of `site` in a note.
     pub fn find(note: &str, site: &str) -> Option<Self> {
-        note.lines().find_map(Self::parse).filter(|mark| mark.site == site)
+        note.lines().filter_map(Self::parse).find(|mark| mark.site == site)
     }
 
     fn parse(line: &str) -> Option<Self> {
@@ -114,6 +114,14 @@ mod tests {
         assert_eq!(Reservation::find(&note, "home"), Some(mark()));
         assert_eq!(Reservation::find(&note, "other"), None);
         assert_eq!(Reservation::removed_from(&note, "home"), "rack 3\nask Ann");
+    }
+
+    #[test]
+    fn the_marks_of_two_sites_stand_side_by_side() {
+        let other = Reservation { site: "lab".into(), ..mark() };
+        let note = mark().added_to(Some(&other.added_to(None)));
+        assert_eq!(Reservation::find(&note, "lab"), Some(other));
+        assert_eq!(Reservation::find(&note, "home"), Some(mark()));
     }
 
     #[test]

@@ -9,8 +9,9 @@ use unifi_client::{ClientPatch, NewDnsRecord};
 use super::Run;
 use crate::mark;
 use crate::meaning::{merged_metadata, same_spec};
-use crate::plan::{Change, record_type_named};
+use crate::plan::{Change, record_type_named, same_name, same_value};
 use crate::ports::{Failure, Gateway, PortError, PortResult, System};
+use crate::site::Site;
 
 const CONFLICT_TRIES: usize = 8;
 
@@ -27,8 +28,8 @@ pub(super) async fn carry_out(run: &Run, change: &Change) -> PortResult<String> 
         }
         Change::CreateResource { resource } => create_resource(run, resource).await,
         Change::UpdateResource { resource, seen } => update_resource(run, resource, seen).await,
-        Change::CreateMapping { provider, id, entries, description } => {
-            create_mapping(run, provider, id, entries, description).await
+        Change::CreateMapping { provider, id, entries, description, mdev } => {
+            create_mapping(run, provider, id, entries, (description, *mdev)).await
         }
         Change::ReleaseReservation { record, mac, address } => {
             release(run, record, mac, *address).await
@@ -56,29 +57,38 @@ fn gateway(run: &Run) -> PortResult<&dyn Gateway> {
 async fn create_dns_record(run: &Run, record: &NewDnsRecord) -> PortResult<String> {
     let gateway = gateway(run)?;
     let _one_at_a_time = run.gateway_writes.lock().await;
-    if is_there(gateway, record).await? {
+    if is_there(gateway, &run.site, record).await? {
         return Ok("was there already".to_owned());
     }
     let written = gateway.create_dns_record(record).await;
-    match is_there(gateway, record).await {
+    match is_there(gateway, &run.site, record).await {
         Ok(true) => Ok("made".to_owned()),
         Ok(false) => Err(written.err().unwrap_or_else(|| other(System::Unifi, "the gateway took the record but does not list it"))),
         Err(unread) => Err(written.err().unwrap_or(unread)),
     }
 }
 
-async fn is_there(gateway: &dyn Gateway, wanted: &NewDnsRecord) -> PortResult<bool> {
-    let same_name: Vec<_> = gateway
-        .dns_records()
-        .await?
-        .into_iter()
-        .filter(|record| record.name == wanted.name && record.record_type == wanted.record_type)
-        .collect();
-    match same_name.as_slice() {
-        [] => Ok(false),
-        [one] if one.enabled && one.value.eq_ignore_ascii_case(&wanted.value) => Ok(true),
-        _ => Err(changed(System::Unifi, &format!("the DNS record {}", wanted.name))),
+/// Whether the gateway has the record. Other values of its name may stand beside it where they are
+/// declared too.
+async fn is_there(gateway: &dyn Gateway, site: &Site, wanted: &NewDnsRecord) -> PortResult<bool> {
+    let mut there = false;
+    for record in gateway.dns_records().await? {
+        if !same_name(&record.name, &wanted.name) || record.record_type != wanted.record_type {
+            continue;
+        }
+        let has = |value: &str| record.enabled && same_value(&wanted.record_type, &record.value, value);
+        let is_declared = site.dns.records.iter().any(|declared| {
+            same_name(&declared.name, &wanted.name)
+                && declared.record_type == wanted.record_type
+                && has(&declared.value)
+        });
+        if has(&wanted.value) {
+            there = true;
+        } else if !is_declared {
+            return Err(changed(System::Unifi, &format!("the DNS record {}", wanted.name)));
+        }
     }
+    Ok(there)
 }
 
 fn kind_of(resource: &Resource) -> Kind {
@@ -139,7 +149,7 @@ async fn create_mapping(
     provider: &str,
     id: &str,
     entries: &[String],
-    description: &str,
+    (description, mdev): (&str, bool),
 ) -> PortResult<String> {
     let system = System::Proxmox(provider.to_owned());
     let port = run
@@ -156,6 +166,7 @@ async fn create_mapping(
         id: id.to_owned(),
         map,
         description: Some(description.to_owned()),
+        mdev,
         ..PciMapping::default()
     };
     let find = async || -> PortResult<Option<PciMapping>> {

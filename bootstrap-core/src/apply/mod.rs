@@ -120,7 +120,7 @@ pub async fn apply(
         rivals: watch::Sender::new(Vec::new()),
         started,
     });
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { needs_person: plan.left_to_person.clone(), ..Outcome::default() };
     // Read before the first write: between a template and its first cold window there is no time for it.
     match observe(&run.site, &run.ports).await {
         Ok(before) => {
@@ -143,6 +143,8 @@ fn providers(site: &Site) -> Vec<String> {
         .iter()
         .flat_map(|cluster| &cluster.machine_sets)
         .filter_map(|set| crate::machines::provider_of(site, set).map(str::to_owned))
+        // A class that only Omni has may use any provider the site names.
+        .chain(site.proxmox.iter().map(|endpoint| endpoint.provider.clone()))
         .collect();
     providers.sort();
     providers.dedup();

@@ -6,6 +6,7 @@ use unifi_client::{ClientPatch, ClientRecord, Mac, NewClient};
 
 use super::Run;
 use crate::mark;
+use crate::occupancy::{Lists, holder};
 use crate::plan::{Slot, SlotAddress};
 use crate::ports::{Failure, Gateway, PortError, PortResult, System};
 
@@ -24,7 +25,7 @@ pub(super) async fn reserve(run: &Run, slot: &Slot, machine: &str, wanted: &Slot
     if own.as_ref().is_some_and(|record| record.use_fixed_ip && record.fixed_ip.is_some()) {
         return Ok(());
     }
-    check_free(gateway, &records, wanted.address, mac).await?;
+    check_free(run, gateway, &records, wanted.address, mac).await?;
     let written = write(gateway, run, slot, machine, wanted, mac, own.as_ref()).await;
     match gateway.client_record(mac).await? {
         Some(now) if now.use_fixed_ip && now.fixed_ip == Some(wanted.address) => {
@@ -82,14 +83,17 @@ async fn write(
     gateway.update_client(&record.id, mac, &patch(record)).await
 }
 
-async fn check_free(gateway: &dyn Gateway, records: &[ClientRecord], address: Ipv4Addr, mac: Mac) -> PortResult<()> {
-    let reserved = records.iter().find(|record| record.fixed_ip == Some(address) && record.mac != mac);
-    let leases = gateway.leases().await?;
-    let leased = leases.iter().find(|lease| lease.ip == address && lease.mac != mac);
-    let holder = reserved
-        .map(|record| format!("reserved for {}", record.mac))
-        .or_else(|| leased.map(|lease| format!("leased to {}", lease.mac)));
-    match holder {
+async fn check_free(
+    run: &Run,
+    gateway: &dyn Gateway,
+    records: &[ClientRecord],
+    address: Ipv4Addr,
+    mac: Mac,
+) -> PortResult<()> {
+    let (leases, active) = tokio::try_join!(gateway.leases(), gateway.active_clients())?;
+    let now = crate::observe::unix_seconds(run.ports.clock.wall());
+    let lists = Lists { records, leases: &leases, active: &active, now };
+    match holder(lists, address, Some(mac)) {
         None => Ok(()),
         Some(holder) => Err(PortError {
             system: System::Unifi,

@@ -82,6 +82,7 @@ async fn read_configs(
         .filter(|row| gpu_nodes.contains(&row.node) && !row.template)
         .map(|row| (row.vmid, row.node.clone()))
         .collect();
+    let mut ours = BTreeSet::new();
     for request in omni.requests.values().filter(|request| request.provider == provider) {
         if let Some(machine) = omni.provider_machines.get(&request.id).filter(|machine| machine.vmid != 0) {
             // The provider never updates its node: a migrated VM is found by its row.
@@ -90,30 +91,52 @@ async fn read_configs(
                 .iter()
                 .find(|row| row.vmid == machine.vmid)
                 .map_or_else(|| machine.node.clone(), |row| row.node.clone());
+            ours.insert(machine.vmid);
             wanted.insert(machine.vmid, node);
         }
     }
-    let read: Vec<Option<(u32, String, VmConfig, bool)>> = stream::iter(wanted)
+    let ours = &ours;
+    let read: Vec<(u32, String, Read)> = stream::iter(wanted)
         .map(|(vmid, node)| async move {
-            let config = match port.vm_config(&node, vmid).await {
-                Ok(config) => config,
-                // Gone since the list was made, or a node that is down: others must not suffer.
-                Err(error) if matches!(error.failure, Failure::NotFound | Failure::Unreachable) => {
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
-            };
-            let running = port.vm_status(&node, vmid).await.is_ok_and(|status| status.status == "running");
-            Ok(Some((vmid, node, config, running)))
+            let read = read_vm(port, &node, vmid, ours.contains(&vmid)).await?;
+            PortResult::Ok((vmid, node, read))
         })
         .buffer_unordered(CONFIGS_AT_ONCE)
         .try_collect()
         .await?;
-    for (vmid, node, config, running) in read.into_iter().flatten() {
-        view.configs.insert(vmid, (node, config));
-        view.running.insert(vmid, running);
+    for (vmid, node, read) in read {
+        match read {
+            Read::Gone => {}
+            Read::Unreadable => {
+                view.unreadable.insert(vmid, node);
+            }
+            Read::Config(config, applied) => {
+                view.configs.insert(vmid, (node, config));
+                view.applied.extend(applied.map(|applied| (vmid, applied)));
+            }
+        }
     }
     Ok(())
+}
+
+enum Read {
+    Config(VmConfig, Option<VmConfig>),
+    Gone,
+    Unreadable,
+}
+
+async fn read_vm(port: &dyn Hypervisor, node: &str, vmid: u32, ours: bool) -> PortResult<Read> {
+    let config = match port.vm_config(node, vmid).await {
+        Ok(config) => config,
+        Err(error) if error.failure == Failure::NotFound => return Ok(Read::Gone),
+        // A node that is down: others must not suffer.
+        Err(error) if error.failure == Failure::Unreachable => return Ok(Read::Unreadable),
+        Err(error) => return Err(error),
+    };
+    let running = ours && port.vm_status(node, vmid).await.is_ok_and(|status| status.status == "running");
+    // Pending changes are shown as set: what a running VM really has is another read.
+    let applied = if running { port.vm_config_current(node, vmid).await.ok() } else { None };
+    Ok(Read::Config(config, applied))
 }
 
 fn wants_gpus(site: &Site, provider: &str) -> bool {

@@ -38,6 +38,10 @@ pub struct OmniView {
     pub machine_classes: BTreeMap<String, Resource>,
     /// Resources of our clusters of the kinds a template makes, by kind and id.
     pub template_resources: BTreeMap<(String, String), Resource>,
+    /// Ids of all machine requests, those of other clusters included.
+    pub all_requests: std::collections::BTreeSet<String>,
+    /// Machine sets that use a class, whatever their cluster, by class.
+    pub class_users: BTreeMap<String, Vec<String>>,
     /// Machine requests of our machine sets by id.
     pub requests: BTreeMap<String, Request>,
     /// The provider's own record of each request.
@@ -187,8 +191,10 @@ pub struct HypervisorView {
     pub rows: Vec<VmRow>,
     /// Configurations read, by VM id, with the node.
     pub configs: BTreeMap<u32, (String, VmConfig)>,
-    /// Power state of VMs whose configuration was read.
-    pub running: BTreeMap<u32, bool>,
+    /// What VMs of ours that run really have, pending changes left out.
+    pub applied: BTreeMap<u32, VmConfig>,
+    /// VMs whose configuration could not be read, with the node: nothing is known of their devices.
+    pub unreadable: BTreeMap<u32, String>,
     /// PCI devices of nodes that hold a wanted GPU.
     pub devices: BTreeMap<String, Vec<PciDevice>>,
     /// PCI mappings by id.
@@ -296,6 +302,7 @@ async fn observe_gateway(ports: &Ports) -> Result<Option<GatewayView>, PortError
     }
 }
 
-fn unix_seconds(wall: std::time::SystemTime) -> u64 {
+/// Seconds since 1970 on the wall clock.
+pub(crate) fn unix_seconds(wall: std::time::SystemTime) -> u64 {
     wall.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

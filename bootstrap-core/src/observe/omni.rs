@@ -71,6 +71,9 @@ pub(super) async fn observe(site: &Site, omni: &dyn Omni) -> PortResult<OmniView
     };
     for kind in &TEMPLATE_KINDS {
         for resource in list_if_known(site, omni, kind).await? {
+            if let Some(class) = resource.spec["machine_allocation"]["name"].as_str() {
+                view.class_users.entry(class.to_owned()).or_default().push(resource.metadata.id.clone());
+            }
             if is_of_site(site, &resource) {
                 let key = (kind.name.to_string(), resource.metadata.id.clone());
                 view.template_resources.insert(key, resource);
@@ -103,6 +106,7 @@ pub(super) async fn refresh(site: &Site, omni: &dyn Omni, last: &OmniView) -> Po
         omni.list(&PROVIDER_HEALTH, None),
     )?;
     let mut view = last.clone();
+    view.all_requests = requests.iter().map(|request| request.metadata.id.clone()).collect();
     view.requests = requests_of(site, &requests, &statuses);
     view.machines = machines.iter().map(machine_state).collect();
     view.members = members.iter().filter(|member| is_of_site(site, member)).map(member).collect();

@@ -7,32 +7,70 @@ use similar::TextDiff;
 use super::gpus::GpuPlan;
 use super::{Action, Change, Effect, Finding, Plan, SlotGpu};
 use crate::diagnostic::Diagnostic;
+use crate::machines::missing;
 use crate::meaning::{merged_metadata, same_spec, sorted};
 use crate::observe::Snapshot;
 use crate::ports::System;
-use crate::site::{MachineClass, Site};
+use crate::site::{MachineClass, MachineSetIntent, Site};
+
+mod devices;
 
 pub(super) fn plan(site: &Site, snapshot: &Snapshot, gpus: &GpuPlan, plan: &mut Plan) {
+    let missing = missing(site, snapshot);
     for class in site.machine_classes.values() {
-        let devices = gpus.class_devices.get(&class.id);
         let actual = snapshot.omni.machine_classes.get(&class.id);
+        let users: Vec<&MachineSetIntent> = site
+            .clusters
+            .iter()
+            .flat_map(|cluster| &cluster.machine_sets)
+            .filter(|set| set.class.as_ref().is_some_and(|(id, _)| *id == class.id))
+            .collect();
+        let is_idle = users.iter().all(|set| missing.get(&set.id).copied().unwrap_or(0) == 0);
+        let has_gpus = users.iter().any(|set| !set.gpus.is_empty());
+        let devices = gpus.class_devices.get(&class.id).filter(|(_, needed)| *needed && !is_idle);
         let plain = &class.resource.spec;
-        let with_devices = devices.map(|(devices, _)| add_devices(plain, devices));
-        let needed_now = devices.is_some_and(|(_, needed)| *needed);
-        let wanted = match (&with_devices, actual) {
-            (Some(with), None) if needed_now => with,
-            (Some(with), Some(_)) if needed_now => with,
-            // An earlier run may have added the devices: both forms are fine while nothing is made.
-            (Some(with), Some(actual)) if same_spec(&actual.spec, with) => with,
-            _ => plain,
-        };
-        let adds_devices = Some(wanted) == with_devices.as_ref();
-        let added = devices.filter(|_| adds_devices).map(|(devices, _)| devices.as_slice());
-        match actual {
-            None => plan.actions.push(create(class, wanted, added)),
-            Some(actual) => update(class, actual, wanted, added, plan),
+        if let Some((devices, _)) = devices {
+            match devices::add(plain, &devices::listed(devices)) {
+                Some(wanted) => write(class, actual, &wanted, Some(devices), plan),
+                None => plan.blockers.push(cannot_carry(class)),
+            }
+        } else if let Some(kept) = actual.filter(|_| is_idle && has_gpus).and_then(|actual| kept(class, actual)) {
+            write(class, actual, &kept, None, plan);
+        } else {
+            write(class, actual, plain, None, plan);
         }
     }
+}
+
+/// The file's spec with the devices that Omni's class has beyond it. While no machine is to come they
+/// are left as they are, whoever added them and in whatever form.
+fn kept(class: &MachineClass, actual: &Resource) -> Option<Value> {
+    let in_file = class.provider_data.get("pci_devices").and_then(Value::as_array);
+    if in_file.is_some_and(|devices| !devices.is_empty()) {
+        return None;
+    }
+    devices::add(&class.resource.spec, &devices::read(&actual.spec)?)
+}
+
+fn write(
+    class: &MachineClass,
+    actual: Option<&Resource>,
+    wanted: &Value,
+    added: Option<&Vec<SlotGpu>>,
+    plan: &mut Plan,
+) {
+    let added = added.map(Vec::as_slice);
+    match actual {
+        None => plan.actions.push(create(class, wanted, added)),
+        Some(actual) => update(class, actual, wanted, added, plan),
+    }
+}
+
+fn cannot_carry(class: &MachineClass) -> Finding {
+    let error = Diagnostic::error(format!("`pci_devices` cannot be added to the providerdata of the class {}", class.id))
+        .at(class.origin.clone())
+        .hint("write its providerdata as one `key: value` a line, or set `attach: vm` for the GPU");
+    Finding::of(System::Omni, error)
 }
 
 fn create(class: &MachineClass, spec: &Value, added: Option<&[SlotGpu]>) -> Action {
@@ -78,43 +116,13 @@ fn same_labels(left: &Metadata, right: &Metadata) -> bool {
     left.labels == right.labels && left.annotations == right.annotations
 }
 
-/// The class's spec with `pci_devices` appended to the provider data's text, which stays as written.
-fn add_devices(spec: &Value, devices: &[SlotGpu]) -> Value {
-    let mut spec = spec.clone();
-    if let Some(data) = spec["auto_provision"].get_mut("provider_data") {
-        let mut text = data.as_str().unwrap_or_default().to_owned();
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        for line in device_lines(devices) {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        *data = Value::String(text);
-    }
-    spec
-}
-
-fn device_lines(devices: &[SlotGpu]) -> Vec<String> {
-    let mut lines = vec!["pci_devices:".to_owned()];
-    for device in devices {
-        lines.push(format!("  - mapping: {}", device.mapping));
-        if device.pcie {
-            lines.push("    pcie: true".to_owned());
-        }
-        if device.primary {
-            lines.push("    primary_gpu: true".to_owned());
-        }
-    }
-    lines
-}
-
 fn differs_from_file(class: &MachineClass, devices: &[SlotGpu]) -> Vec<String> {
     let mut lines = vec![format!(
         "the class in Omni will have these lines more than {}; put them into its providerdata to make them the same:",
         class.origin.file.display()
     )];
-    lines.extend(device_lines(devices).into_iter().map(|line| format!("+ {line}")));
+    let text = devices::text(&devices::listed(devices));
+    lines.extend(text.lines().map(|line| format!("+ {line}")));
     lines
 }
 
@@ -134,7 +142,7 @@ fn diff(before: &Value, after: &Value) -> Vec<String> {
 /// A spec as people write it: provider data is shown as the YAML it is.
 fn readable(spec: &Value) -> String {
     let mut spec = spec.clone();
-    if let Some(data) = spec["auto_provision"].get_mut("provider_data")
+    if let Some(data) = spec.get_mut("auto_provision").and_then(|provision| provision.get_mut("provider_data"))
         && let Some(parsed) = data.as_str().and_then(|text| serde_yaml::from_str::<Value>(text).ok())
     {
         *data = sorted(parsed);

@@ -1,5 +1,7 @@
 //! DNS records: made where free, left where exactly as declared, anything else needs a person.
 
+use std::net::Ipv6Addr;
+
 use unifi_client::{DnsRecord, RecordType};
 
 use super::{Action, Change, Effect, Finding, Plan, record_type_name};
@@ -13,7 +15,7 @@ pub(super) fn plan(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
         return;
     };
     for wanted in &site.dns.records {
-        if let Some(held) = holder(wanted, gateway) {
+        if let Some(held) = holder(site, wanted, gateway) {
             let finding = Diagnostic::error(held)
                 .at(wanted.origin.clone())
                 .hint("change or remove that in the gateway, or change `dns.records`; nothing is taken over unasked");
@@ -28,8 +30,8 @@ pub(super) fn plan(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
 fn create(wanted: &WantedRecord) -> Action {
     let record_type = record_type_name(&wanted.record_type);
     Action {
-        id: format!("dns/{}/{record_type}", wanted.name),
-        reason: format!("the gateway has no {record_type} record {}", wanted.name),
+        id: format!("dns/{}/{record_type}/{}", wanted.name, wanted.value),
+        reason: format!("the gateway has no {record_type} record {} with this value", wanted.name),
         effect: Effect::None,
         detail: Vec::new(),
         change: Change::CreateDnsRecord {
@@ -43,23 +45,40 @@ fn create(wanted: &WantedRecord) -> Action {
 
 fn is_exactly(record: &DnsRecord, wanted: &WantedRecord) -> bool {
     record.enabled
-        && record.name == wanted.name
+        && same_name(&record.name, &wanted.name)
         && record.record_type == wanted.record_type
-        && record.value.eq_ignore_ascii_case(&wanted.value)
+        && same_value(&wanted.record_type, &record.value, &wanted.value)
         && (wanted.ttl == 0 || record.ttl == wanted.ttl)
 }
 
+/// Whether two names are the same to DNS.
+pub(crate) fn same_name(left: &str, right: &str) -> bool {
+    left.trim_end_matches('.').eq_ignore_ascii_case(right.trim_end_matches('.'))
+}
+
+/// Whether two values of a record are the same to DNS: IPv6 addresses have many spellings.
+pub(crate) fn same_value(record_type: &RecordType, left: &str, right: &str) -> bool {
+    match (record_type, left.parse::<Ipv6Addr>(), right.parse::<Ipv6Addr>()) {
+        (RecordType::Aaaa, Ok(left), Ok(right)) => left == right,
+        (RecordType::Txt, ..) => left == right,
+        _ => same_name(left, right),
+    }
+}
+
 /// What stands in the way of a record. A CNAME beside any record of its name can stop the
-/// gateway's DNS and DHCP, so names are compared across types.
-fn holder(wanted: &WantedRecord, gateway: &GatewayView) -> Option<String> {
+/// gateway's DNS and DHCP, so names are compared across types. Another declared value of the name
+/// stands in nobody's way.
+fn holder(site: &Site, wanted: &WantedRecord, gateway: &GatewayView) -> Option<String> {
     let name = &wanted.name;
-    if let Some(client) = gateway.records.iter().find(|client| client.local_dns.as_deref() == Some(name)) {
+    let holds = |local: &str| same_name(local, name);
+    if let Some(client) = gateway.records.iter().find(|client| client.local_dns.as_deref().is_some_and(holds)) {
         return Some(format!("the name {name} belongs to the client {} in the gateway", client.mac));
     }
     gateway
         .dns
         .iter()
-        .filter(|record| record.name == *name && !is_exactly(record, wanted))
+        .filter(|record| same_name(&record.name, name))
+        .filter(|record| !site.dns.records.iter().any(|declared| is_exactly(record, declared)))
         .find(|record| {
             record.record_type == wanted.record_type
                 || record.record_type == RecordType::Cname
@@ -68,7 +87,7 @@ fn holder(wanted: &WantedRecord, gateway: &GatewayView) -> Option<String> {
         .map(|record| {
             let state = if record.enabled { "" } else { ", disabled" };
             format!(
-                "{name} already has a {} record with the value {} (ttl {}{state}), not {}",
+                "the record {name} {} already has the value {} (ttl {}{state}), not {}",
                 record_type_name(&record.record_type),
                 record.value,
                 record.ttl,
@@ -80,7 +99,19 @@ fn holder(wanted: &WantedRecord, gateway: &GatewayView) -> Option<String> {
 fn check_upstream(site: &Site, gateway: &GatewayView, plan: &mut Plan) {
     let wanted: Vec<String> = site.dns.upstream.iter().map(ToString::to_string).collect();
     let found = &gateway.upstream;
-    if wanted.is_empty() || (found.servers == wanted && !found.automatic) {
+    if wanted.is_empty() {
+        return;
+    }
+    if let Some(mode) = found.encrypted.as_deref().filter(|mode| !matches!(*mode, "" | "off")) {
+        let warning = Diagnostic::warning(format!(
+            "the gateway's encrypted DNS is on ({mode}) and takes the place of {}",
+            wanted.join(", ")
+        ))
+        .hint("turn it off in the gateway's settings, or leave `dns.upstream` out; it is never changed from here");
+        plan.warnings.push(Finding::of(System::Unifi, warning));
+        return;
+    }
+    if found.servers == wanted && !found.automatic {
         return;
     }
     let now = if found.automatic || found.servers.is_empty() {

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use proxmox_client::{MapEntry, PciDevice};
 use serde_json::Value;
 
-use super::{Action, Change, Effect, Finding, Plan, SlotGpu};
-use crate::devices::{free_devices, has_gpu, is_device};
+use super::{Action, Change, Effect, Finding, Plan, SlotGpu, checks};
+use crate::devices::{addresses, free_devices, has_gpu, is_device};
 use crate::diagnostic::Diagnostic;
-use crate::machines::{Machine, machines, missing, provider_of};
+use crate::machines::{Machine, VmProblem, machines, missing, provider_of};
 use crate::mark;
 use crate::observe::{HypervisorView, Snapshot};
 use crate::ports::System;
@@ -30,6 +30,7 @@ pub(super) struct GpuPlan {
 }
 
 struct Need<'a> {
+    provider: String,
     set: &'a MachineSetIntent,
     gpu: &'a WantedGpu,
     nodes: Vec<String>,
@@ -46,48 +47,104 @@ pub(super) fn plan(site: &Site, snapshot: &Snapshot, plan: &mut Plan) -> GpuPlan
         if set.gpus.is_empty() {
             continue;
         }
-        let Some(provider) = provider_of(site, set) else {
-            continue;
-        };
-        let Some(view) = snapshot.hypervisors.get(provider) else {
-            let error = Diagnostic::error(format!("{} wants GPUs, but `proxmox` has no entry for the provider {provider}", set.id))
-                .at(set.origin.clone())
-                .hint("add the Proxmox cluster this provider uses");
-            plan.blockers.push(Finding::in_file(error));
-            continue;
-        };
-        let of_set: Vec<&Machine<'_>> =
-            machines.iter().filter(|machine| machine.set.id == set.id).collect();
-        plan_existing(site, view, &of_set, &mut found, &mut needs);
+        for machine in machines.iter().filter(|machine| machine.set.id == set.id) {
+            plan_existing(site, snapshot, machine, &mut found, &mut needs, plan);
+        }
         let new = missing.get(&set.id).copied().unwrap_or(0) as usize;
-        plan_new(site, snapshot, set, provider, new, &mut found, &mut needs, plan);
+        if let Some(provider) = provider_for_new(site, snapshot, set, new, plan) {
+            plan_new(site, snapshot, (set, provider, new), &mut found, &mut needs, plan);
+        }
     }
     check_needs(site, snapshot, &needs, &mut found, plan);
     found
 }
 
+/// The provider that machines to come are made by, where their GPUs can be planned at all.
+fn provider_for_new<'a>(
+    site: &'a Site,
+    snapshot: &Snapshot,
+    set: &MachineSetIntent,
+    new: usize,
+    plan: &mut Plan,
+) -> Option<&'a str> {
+    let (class, _) = set.class.as_ref()?;
+    let mut block = |message: String, hint: &str| {
+        if new > 0 {
+            let error = Diagnostic::error(message).at(set.origin.clone()).hint(hint);
+            plan.blockers.push(Finding::in_file(error));
+        }
+    };
+    let Some(provider) = provider_of(site, set) else {
+        block(
+            format!("{} wants GPUs, but its class {class} is not among the files of `machineClasses`", set.id),
+            "add the class's file: node and machine type of machines to come are read from it",
+        );
+        return None;
+    };
+    if !snapshot.hypervisors.contains_key(provider) {
+        block(
+            format!("{} wants GPUs, but `proxmox` has no entry for the provider {provider}", set.id),
+            "add the Proxmox cluster this provider uses",
+        );
+        return None;
+    }
+    Some(provider)
+}
+
 fn plan_existing<'a>(
     site: &Site,
-    view: &HypervisorView,
-    of_set: &[&Machine<'a>],
+    snapshot: &Snapshot,
+    machine: &Machine<'a>,
     found: &mut GpuPlan,
     needs: &mut Vec<Need<'a>>,
+    plan: &mut Plan,
 ) {
-    for machine in of_set {
-        let lacking = lacking(site, view, machine);
-        for gpu in &lacking {
-            let node = machine.vm.map(|vm| vm.node.to_owned());
-            let node = node.or_else(|| machine.provider.map(|provider| provider.node.clone()));
-            let nodes = node.filter(|node| !node.is_empty()).map_or_else(
-                || candidate_nodes(site, view, machine.set),
-                |node| vec![node],
-            );
-            needs.push(Need { set: machine.set, gpu, nodes, count: 1, pinned: true });
-        }
-        if !lacking.is_empty() {
-            found.attach.insert(machine.id.to_owned(), lacking.into_iter().map(slot_gpu).collect());
-        }
+    let Some(provider) = machine.request.map(|request| request.provider.as_str()) else {
+        return;
+    };
+    let Some(view) = snapshot.hypervisors.get(provider) else {
+        return;
+    };
+    if let Some(problem) = machine.vm_problem {
+        warn_about_vm(machine, provider, problem, plan);
+        return;
     }
+    let mut attach = Vec::new();
+    for gpu in lacking(site, view, machine) {
+        if gpu.pcie && machine.vm.is_some_and(|vm| !vm.config.is_q35() && vm.config.lock().is_none()) {
+            let error = Diagnostic::error(format!("{} lacks {}, which is to be PCIe, and its VM is not of machine type q35", machine.id, gpu.mapping))
+                .at(gpu.origin.clone())
+                .hint("the type of an installed machine is never changed: give the class `machine_type: q35` and replace the machine");
+            plan.left_to_person.push(Finding::of(System::Proxmox(provider.to_owned()), error));
+            continue;
+        }
+        let node = machine.vm.map(|vm| vm.node.to_owned());
+        let node = node.or_else(|| machine.provider.map(|provider| provider.node.clone()));
+        let nodes = node
+            .filter(|node| !node.is_empty())
+            .map_or_else(|| candidate_nodes(site, view, machine.set), |node| vec![node]);
+        needs.push(Need { provider: provider.to_owned(), set: machine.set, gpu, nodes, count: 1, pinned: true });
+        attach.push(slot_gpu(gpu));
+    }
+    if !attach.is_empty() {
+        found.attach.insert(machine.id.to_owned(), attach);
+    }
+}
+
+fn warn_about_vm(machine: &Machine<'_>, provider: &str, problem: VmProblem, plan: &mut Plan) {
+    let vmid = machine.provider.map_or(0, |provider| provider.vmid);
+    let (message, hint) = match problem {
+        VmProblem::Unreadable => (
+            format!("the VM {vmid} of {} cannot be read, so its GPU is not looked at", machine.id),
+            "its node is down: run it again when the node is back",
+        ),
+        VmProblem::Another => (
+            format!("VM {vmid} is not {} any more: its name or UUID is another one", machine.id),
+            "VM ids are reused, and the provider deletes by id: look before you delete the machine",
+        ),
+    };
+    let warning = Diagnostic::warning(message).hint(hint);
+    plan.warnings.push(Finding::of(System::Proxmox(provider.to_owned()), warning));
 }
 
 /// GPUs a machine that exists does not have by any means: mapping, raw address, or a request whose
@@ -98,20 +155,17 @@ fn lacking<'a>(site: &Site, view: &HypervisorView, machine: &Machine<'a>) -> Vec
         let mut taken = BTreeSet::new();
         return wanted
             .iter()
-            .filter(|gpu| !has_gpu(site, view, vm.node, vm.config, &gpu.mapping, &mut taken))
+            .filter(|gpu| !has_gpu(site, view, vm.node, vm.applied, &gpu.mapping, &mut taken))
             .collect();
     }
     let listed = machine.request.map(|request| listed_mappings(&request.provider_data)).unwrap_or_default();
     wanted.iter().filter(|gpu| !listed.contains(&gpu.mapping)).collect()
 }
 
-#[allow(clippy::too_many_arguments)]
 fn plan_new<'a>(
     site: &Site,
     snapshot: &Snapshot,
-    set: &'a MachineSetIntent,
-    provider: &str,
-    new: usize,
+    (set, provider, new): (&'a MachineSetIntent, &str, usize),
     found: &mut GpuPlan,
     needs: &mut Vec<Need<'a>>,
     plan: &mut Plan,
@@ -123,7 +177,9 @@ fn plan_new<'a>(
         return;
     };
     let gpus: Vec<SlotGpu> = set.gpus.iter().map(slot_gpu).collect();
-    let in_file = set.gpus.iter().all(|gpu| class_lists(class).contains(&gpu.mapping));
+    // A provider whose schema lacks the key drops it silently, whoever wrote it.
+    let in_file = offers_devices(snapshot, provider)
+        && set.gpus.iter().all(|gpu| class_lists(class).contains(&gpu.mapping));
     let refusal = class_refusal(site, snapshot, set, provider);
     let may_use_class = in_file || refusal.is_none();
     if may_use_class && !in_file {
@@ -157,7 +213,7 @@ fn plan_new<'a>(
         }
         let nodes = candidate_nodes(site, view, set);
         let pinned = class.provider_data["node"].is_string();
-        needs.push(Need { set, gpu, nodes, count: new, pinned });
+        needs.push(Need { provider: provider.to_owned(), set, gpu, nodes, count: new, pinned });
     }
 }
 
@@ -171,21 +227,30 @@ fn class_refusal(
     if set.gpus.iter().any(|gpu| gpu.attach == Attach::Vm) {
         return Some("`attach: vm` is set".to_owned());
     }
-    let schema = snapshot.omni.providers.get(provider).and_then(|state| state.schema.as_ref());
-    if schema.is_none_or(|schema| schema["properties"].get("pci_devices").is_none()) {
+    if !offers_devices(snapshot, provider) {
         return Some(format!("the schema of the provider {provider} has no `pci_devices`"));
     }
     let class = set.class.as_ref().map(|(class, _)| class);
-    let devices = |set: &MachineSetIntent| -> Vec<SlotGpu> { set.gpus.iter().map(slot_gpu).collect() };
-    site.clusters
-        .iter()
-        .flat_map(|cluster| &cluster.machine_sets)
-        .find(|other| other.class.as_ref().map(|(class, _)| class) == class && devices(other) != devices(set))
+    let wishes = |set: &MachineSetIntent| -> Vec<(SlotGpu, bool)> {
+        set.gpus.iter().map(|gpu| (slot_gpu(gpu), gpu.attach == Attach::Vm)).collect()
+    };
+    let of_site = || site.clusters.iter().flat_map(|cluster| &cluster.machine_sets);
+    let users = class.and_then(|class| snapshot.omni.class_users.get(class));
+    if let Some(foreign) = users.into_iter().flatten().find(|id| of_site().all(|set| set.id != **id)) {
+        return Some(format!("{foreign}, which is not of this site, uses the same class"));
+    }
+    of_site()
+        .find(|other| other.class.as_ref().map(|(class, _)| class) == class && wishes(other) != wishes(set))
         .map(|other| format!("{} uses the same class and wants other devices", other.id))
         .or_else(|| {
             let class = site.machine_classes.get(class?)?;
             (!class_lists(class).is_empty()).then(|| "the class already lists other `pci_devices`".to_owned())
         })
+}
+
+fn offers_devices(snapshot: &Snapshot, provider: &str) -> bool {
+    let schema = snapshot.omni.providers.get(provider).and_then(|state| state.schema.as_ref());
+    schema.is_some_and(|schema| schema["properties"].get("pci_devices").is_some())
 }
 
 fn class_lists(class: &MachineClass) -> Vec<String> {
@@ -221,26 +286,31 @@ fn candidate_nodes(site: &Site, view: &HypervisorView, set: &MachineSetIntent) -
 fn check_needs(site: &Site, snapshot: &Snapshot, needs: &[Need<'_>], found: &mut GpuPlan, plan: &mut Plan) {
     let mut checked = BTreeSet::new();
     for need in needs {
-        let Some(provider) = provider_of(site, need.set) else { continue };
-        let Some(view) = snapshot.hypervisors.get(provider) else { continue };
+        let Some(view) = snapshot.hypervisors.get(&need.provider) else { continue };
         let id = need.gpu.mapping.as_str();
-        if checked.insert((provider.to_owned(), id.to_owned())) {
-            ensure_mapping(site, provider, view, need, found, plan);
+        if checked.insert((need.provider.clone(), id.to_owned())) {
+            ensure_mapping(site, view, need, found, plan);
         }
         for node in &need.nodes {
+            let own = addresses(site, view, node, id);
+            // Two mappings may stand for one device: it is promised once.
+            let same_device = |other: &Need<'_>| {
+                let theirs = addresses(site, view, node, &other.gpu.mapping);
+                other.gpu.mapping == id || own.iter().any(|one| theirs.iter().any(|their| is_device(one, their)))
+            };
             let wanted: usize = needs
                 .iter()
-                .filter(|other| other.gpu.mapping == id && other.nodes.contains(node))
+                .filter(|other| other.provider == need.provider && other.nodes.contains(node))
+                .filter(|other| same_device(other))
                 .map(|other| other.count)
                 .sum();
-            check_node(site, provider, view, need, node, wanted, plan);
+            check_node(site, view, need, node, wanted, plan);
         }
     }
 }
 
 fn check_node(
     site: &Site,
-    provider: &str,
     view: &HypervisorView,
     need: &Need<'_>,
     node: &str,
@@ -252,7 +322,7 @@ fn check_node(
         let class = need.set.class.as_ref().and_then(|(class, _)| site.machine_classes.get(class));
         let origin = class.map_or(&need.set.origin, |class| &class.origin);
         let finding = Finding::of(
-            System::Proxmox(provider.to_owned()),
+            System::Proxmox(need.provider.clone()),
             Diagnostic::error(message).at(origin.clone()).hint(hint),
         );
         if !plan.blockers.contains(&finding) {
@@ -299,13 +369,12 @@ fn check_node(
 /// Makes sure the mapping exists, or plans it from the hardware listing.
 fn ensure_mapping(
     site: &Site,
-    provider: &str,
     view: &HypervisorView,
     need: &Need<'_>,
     found: &mut GpuPlan,
     plan: &mut Plan,
 ) {
-    let id = &need.gpu.mapping;
+    let (provider, id) = (need.provider.as_str(), &need.gpu.mapping);
     if view.mappings.contains_key(id) {
         return;
     }
@@ -319,13 +388,10 @@ fn ensure_mapping(
     };
     let granted = view.privileges.get("/mapping/pci").map(Vec::as_slice).unwrap_or_default();
     if !granted.iter().any(|privilege| privilege == "Mapping.Modify") {
-        let error = Diagnostic::error(format!("the mapping {id} is to be made, but the Proxmox token lacks Mapping.Modify on /mapping/pci"))
-            .at(declared.origin.clone())
-            .hint("grant it, or make the mapping by hand");
-        plan.blockers.push(Finding::of(system.clone(), error));
+        checks::lacks(site, provider, &format!("Mapping.Modify on /mapping/pci (to make {id})"), plan);
     }
     match entries(declared, view) {
-        Ok(entries) => found.mappings.push(Action {
+        Ok((entries, mdev)) => found.mappings.push(Action {
             id: format!("mapping/{provider}/{id}"),
             reason: format!("{} is about to use it and Proxmox has no such mapping", need.set.id),
             effect: Effect::None,
@@ -335,6 +401,7 @@ fn ensure_mapping(
                 id: id.clone(),
                 entries: entries.iter().map(ToString::to_string).collect(),
                 description: mark::mapping(&site.name),
+                mdev,
             },
         }),
         Err(errors) => {
@@ -343,13 +410,19 @@ fn ensure_mapping(
     }
 }
 
-/// Entries made from what the hardware listing says: Proxmox compares all of it at the start.
-fn entries(declared: &GpuMapping, view: &HypervisorView) -> Result<Vec<MapEntry>, Vec<Diagnostic>> {
+/// Entries made from what the hardware listing says, and whether the devices are mediated ones: Proxmox
+/// compares all of it at the start.
+fn entries(declared: &GpuMapping, view: &HypervisorView) -> Result<(Vec<MapEntry>, bool), Vec<Diagnostic>> {
     let mut entries = Vec::new();
+    let mut mdev = false;
     let mut errors = Vec::new();
     for wanted in &declared.devices {
         let listed = view.devices.get(&wanted.node).map(Vec::as_slice).unwrap_or_default();
-        let device = listed.iter().find(|device| is_device(&device.address, &wanted.path));
+        // A path without function means the whole device; Proxmox compares its first function.
+        let device = listed
+            .iter()
+            .filter(|device| is_device(&device.address, &wanted.path))
+            .min_by_key(|device| &device.address);
         let problem = match device {
             None => Some(format!("{} has no PCI device at {}", wanted.node, wanted.path)),
             Some(device) if device.id != wanted.id => {
@@ -359,6 +432,7 @@ fn entries(declared: &GpuMapping, view: &HypervisorView) -> Result<Vec<MapEntry>
                 Some(format!("{} has no IOMMU group for {}: IOMMU is off", wanted.node, wanted.path))
             }
             Some(device) => {
+                mdev |= device.mdev;
                 entries.push(MapEntry {
                     node: wanted.node.clone(),
                     path: wanted.path.clone(),
@@ -374,7 +448,7 @@ fn entries(declared: &GpuMapping, view: &HypervisorView) -> Result<Vec<MapEntry>
             errors.push(Diagnostic::error(problem).at(wanted.origin.clone()).hint(display_devices(listed)));
         }
     }
-    if errors.is_empty() { Ok(entries) } else { Err(errors) }
+    if errors.is_empty() { Ok((entries, mdev)) } else { Err(errors) }
 }
 
 fn display_devices(listed: &[PciDevice]) -> String {

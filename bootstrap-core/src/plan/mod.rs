@@ -16,9 +16,12 @@ mod checks;
 mod classes;
 mod dns;
 mod gpus;
+mod listed;
+mod redacted;
 mod render;
 mod resources;
 
+pub(crate) use dns::{same_name, same_value};
 pub use render::render;
 
 /// What will be done. Round-trips through JSON.
@@ -34,6 +37,9 @@ pub struct Plan {
     pub blockers: Vec<Finding>,
     /// What only a person can decide: nothing is written either.
     pub needs_person: Vec<Finding>,
+    /// What only a person can do and stops nothing else; an apply ends with exit code 3 for it.
+    #[serde(default)]
+    pub left_to_person: Vec<Finding>,
     /// What a person should know.
     pub warnings: Vec<Finding>,
 }
@@ -52,7 +58,7 @@ pub struct Finding {
 /// One write to one system.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Action {
-    /// Stable name, unique in a plan, e.g. `dns/omni.home.example/A`.
+    /// Stable name, unique in a plan, e.g. `class/home-worker`.
     pub id: String,
     /// Why.
     pub reason: String,
@@ -75,6 +81,8 @@ pub enum Effect {
     MayRebootNodes,
     /// Nodes are upgraded and rebooted one after another.
     RollingUpgrade,
+    /// Omni destroys machines that exist.
+    DestroysMachines,
 }
 
 /// A write.
@@ -114,6 +122,8 @@ pub enum Change {
         entries: Vec<String>,
         /// Description with our mark.
         description: String,
+        /// Whether the devices can be shared out as mediated ones: Proxmox compares that at the start.
+        mdev: bool,
     },
     /// Clear a reservation of ours whose machine is gone.
     ReleaseReservation {
@@ -204,6 +214,7 @@ pub fn plan(site: &Site, snapshot: &Snapshot) -> Plan {
     let mut plan = Plan { site: site.name.clone(), ..Plan::default() };
     plan.warnings.extend(site.warnings.iter().cloned().map(Finding::in_file));
     checks::check(site, snapshot, &mut plan);
+    listed::check(site, snapshot, &mut plan);
     dns::plan(site, snapshot, &mut plan);
     let gpus = gpus::plan(site, snapshot, &mut plan);
     classes::plan(site, snapshot, &gpus, &mut plan);
@@ -240,6 +251,9 @@ fn slots(
             for machine in machines.iter().filter(|machine| machine.set.id == set.id) {
                 number += 1;
                 let mut slot = empty(number, Some(machine.id.to_owned()));
+                if let Some(request) = machine.request {
+                    slot.provider.clone_from(&request.provider);
+                }
                 slot.address = addresses.of_machine.get(machine.id).cloned();
                 slot.attach = gpus.attach.get(machine.id).cloned().unwrap_or_default();
                 if slot.address.is_some() || !slot.attach.is_empty() {

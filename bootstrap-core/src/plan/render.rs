@@ -27,6 +27,7 @@ pub fn render(plan: &Plan) -> String {
 fn symbol(action: &Action) -> &'static str {
     match (&action.change, action.effect) {
         (_, Effect::RollingUpgrade | Effect::MayRebootNodes) => "!",
+        (_, Effect::DestroysMachines) => "-",
         (Change::UpdateResource { .. }, _) => "~",
         (Change::ReleaseReservation { .. }, _) => "-",
         _ => "+",
@@ -52,6 +53,7 @@ fn effect(effect: Effect) -> &'static str {
         Effect::None => "",
         Effect::MayRebootNodes => "  (may reboot nodes, one after another)",
         Effect::RollingUpgrade => "  (rolling upgrade: reboots every node, one after another)",
+        Effect::DestroysMachines => "  (destroys machines that run now)",
     }
 }
 
@@ -102,10 +104,12 @@ fn summary(plan: &Plan) -> String {
             )
         })
         .count();
-    let changed =
+    let destroying = plan.actions.iter().filter(|action| action.effect == Effect::DestroysMachines).count();
+    let updated =
         plan.actions.iter().filter(|action| matches!(action.change, Change::UpdateResource { .. })).count();
     format!(
-        "Plan: {added} to add, {changed} to change, {} to remove; {} to come, {}, {}{}.",
+        "Plan: {added} to add, {} to change, {} to remove; {} to come, {}, {}{}{}.",
+        updated.saturating_sub(destroying),
         count(&["-"]),
         amount(machines, "machine"),
         amount(reservations, "reservation"),
@@ -113,6 +117,11 @@ fn summary(plan: &Plan) -> String {
         match count(&["!"]) {
             0 => String::new(),
             restarts => format!("; {restarts} may restart nodes"),
+        },
+        match destroying {
+            0 => String::new(),
+            1 => "; 1 machine set shrinks and machines of it are destroyed".to_owned(),
+            sets => format!("; {sets} machine sets shrink and machines of them are destroyed"),
         }
     )
 }

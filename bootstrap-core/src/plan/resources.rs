@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{Action, Change, Effect, Finding, Plan};
 use crate::diagnostic::Diagnostic;
 use crate::meaning::{merged_metadata, same_spec};
+use crate::machines::machines;
 use crate::observe::{CLUSTER_LABEL, Snapshot, TEMPLATE_KINDS};
 use crate::ports::System;
 use crate::site::{ClusterIntent, Site};
@@ -15,14 +16,20 @@ pub(super) fn plan(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
         for kind in &TEMPLATE_KINDS {
             let of_kind = cluster.resources.iter().filter(|wanted| wanted.metadata.kind == kind.name);
             for wanted in of_kind {
-                plan_one(cluster, wanted, snapshot, plan);
+                plan_one(site, cluster, wanted, snapshot, plan);
             }
         }
         warn_about_others(cluster, snapshot, plan);
     }
 }
 
-fn plan_one(cluster: &ClusterIntent, wanted: &Resource, snapshot: &Snapshot, plan: &mut Plan) {
+fn plan_one(
+    site: &Site,
+    cluster: &ClusterIntent,
+    wanted: &Resource,
+    snapshot: &Snapshot,
+    plan: &mut Plan,
+) {
     let key = (wanted.metadata.kind.clone(), wanted.metadata.id.clone());
     let exists = snapshot.omni.clusters.contains_key(&cluster.name);
     let Some(actual) = snapshot.omni.template_resources.get(&key) else {
@@ -46,11 +53,18 @@ fn plan_one(cluster: &ClusterIntent, wanted: &Resource, snapshot: &Snapshot, pla
     if same_spec(&actual.spec, &spec) && same_labels {
         return;
     }
+    let destroyed = destroyed(site, snapshot, actual, wanted);
+    let mut detail = changed_keys(&actual.spec, &spec);
+    let allocation = allocation_lines(&actual.spec, &spec, destroyed);
+    if !allocation.is_empty() {
+        detail.retain(|line| line != "~ machine_allocation");
+        detail.extend(allocation);
+    }
     plan.actions.push(Action {
         id: action_id(wanted),
         reason: format!("it differs from {}", cluster.template.path().display()),
-        effect: effect(actual, &spec, wanted),
-        detail: changed_keys(&actual.spec, &spec),
+        effect: if destroyed > 0 { Effect::DestroysMachines } else { effect(actual, &spec, wanted) },
+        detail,
         change: Change::UpdateResource { resource: Resource { metadata, spec }, seen: actual.spec.clone() },
     });
 }
@@ -125,6 +139,49 @@ fn effect(actual: &Resource, spec: &Value, wanted: &Resource) -> Effect {
     } else {
         reboots(wanted)
     }
+}
+
+/// Machines that Omni destroys because their set is to be smaller than what exists.
+fn destroyed(site: &Site, snapshot: &Snapshot, actual: &Resource, wanted: &Resource) -> u64 {
+    let new_size = size(&wanted.spec).filter(|new_size| size(&actual.spec) != Some(*new_size));
+    let Some(size) = new_size.filter(|_| wanted.metadata.kind.starts_with("MachineSets.")) else {
+        return 0;
+    };
+    let there = machines(site, snapshot).iter().filter(|machine| machine.set.id == wanted.metadata.id).count();
+    u64::try_from(there).unwrap_or(u64::MAX).saturating_sub(size)
+}
+
+/// The number of machines a machine set's class is asked for, where it is asked for a number.
+fn size(spec: &Value) -> Option<u64> {
+    let allocation = spec.get("machine_allocation").filter(|allocation| allocation.is_object())?;
+    let is_unlimited = allocation["allocation_type"].as_u64().unwrap_or(0) != 0;
+    (!is_unlimited).then(|| allocation["machine_count"].as_u64().unwrap_or(0))
+}
+
+fn allocation_lines(actual: &Value, wanted: &Value, destroyed: u64) -> Vec<String> {
+    let class = |spec: &Value| spec["machine_allocation"]["name"].as_str().unwrap_or("none").to_owned();
+    let shown = |spec: &Value| match size(spec) {
+        Some(size) => size.to_string(),
+        None if spec["machine_allocation"].is_object() => "unlimited".to_owned(),
+        None => "none".to_owned(),
+    };
+    let mut lines = Vec::new();
+    let consequence = match destroyed {
+        0 => String::new(),
+        1 => ": Omni destroys the oldest machine".to_owned(),
+        several => format!(": Omni destroys the {several} oldest machines"),
+    };
+    if shown(actual) != shown(wanted) {
+        lines.push(format!("~ size {} -> {}{consequence}", shown(actual), shown(wanted)));
+    }
+    if class(actual) != class(wanted) {
+        lines.push(format!(
+            "~ machine class {} -> {}; machines that exist keep what they were made with",
+            class(actual),
+            class(wanted)
+        ));
+    }
+    lines
 }
 
 /// Which keys change. Values of patches may hold secrets and are not shown.

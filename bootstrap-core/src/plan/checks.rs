@@ -1,36 +1,46 @@
 //! What must hold before the first write, checked all together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Finding, Plan};
+use super::gpus::GpuPlan;
+use super::{Change, Finding, Plan};
 use crate::diagnostic::Diagnostic;
-use crate::machines::{missing, provider_of};
+use crate::machines::{machines, missing, provider_of};
 use crate::observe::{HypervisorView, Snapshot};
 use crate::ports::System;
-use crate::site::{MachineClass, MachineSetIntent, Site, suggest};
+use crate::site::{ClusterIntent, MachineClass, MachineSetIntent, Site, suggest};
 
+/// What can be said before anything is planned: credentials, and what the files lack.
 pub(super) fn check(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
     check_omni_role(site, snapshot, plan);
     check_gateway_role(site, snapshot, plan);
-    for (provider, view) in &snapshot.hypervisors {
-        check_privileges(site, provider, view, plan);
-    }
     plan.blockers.extend(site.resolver_findings.iter().cloned().map(Finding::in_file));
+}
+
+/// What the planned work needs. A site that only runs needs less than one that changes.
+pub(super) fn check_work(site: &Site, snapshot: &Snapshot, gpus: &GpuPlan, plan: &mut Plan) {
+    for (provider, view) in &snapshot.hypervisors {
+        check_privileges(site, snapshot, gpus, (provider, view), plan);
+    }
     for cluster in &site.clusters {
         check_versions(snapshot, cluster, plan);
         for set in &cluster.machine_sets {
-            check_class(site, snapshot, set, plan);
+            check_class_exists(site, snapshot, set, plan);
         }
     }
+    check_classes(site, snapshot, plan);
 }
 
 fn check_omni_role(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
-    let Some(role) = &snapshot.omni.role else {
+    let Some(role) = snapshot.omni.role.as_deref().filter(|role| !role.is_empty()) else {
+        let warning = Diagnostic::warning("what the key may do could not be checked: Omni does not say its role")
+            .at(site.omni.origin.clone());
+        plan.warnings.push(Finding::of(System::Omni, warning));
         return;
     };
-    if !matches!(role.as_str(), "Operator" | "Admin") {
+    if !matches!(role, "Operator" | "Admin") {
         let error = Diagnostic::error(format!("the key has the role {role}, which cannot create clusters"))
             .at(site.omni.origin.clone())
             .hint("make a service account with the role Operator: `omnictl serviceaccount create NAME --role Operator --use-user-role=false`");
@@ -42,7 +52,13 @@ fn check_gateway_role(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
     let (Some(unifi), Some(gateway)) = (&site.unifi, &snapshot.gateway) else {
         return;
     };
-    if let Some(role) = gateway.role.as_deref().filter(|role| role.to_lowercase().contains("read")) {
+    let Some(role) = gateway.role.as_deref().filter(|role| !role.is_empty()) else {
+        let warning = Diagnostic::warning("whether the API key may write could not be checked: the gateway does not say its role")
+            .at(unifi.origin.clone());
+        plan.warnings.push(Finding::of(System::Unifi, warning));
+        return;
+    };
+    if !may_write(role) {
         let error = Diagnostic::error(format!("the API key may only read the site {} (role {role})", unifi.site))
             .at(unifi.origin.clone())
             .hint("a key has the role of the admin who made it: Site Admin is enough");
@@ -50,28 +66,53 @@ fn check_gateway_role(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
     }
 }
 
-fn check_privileges(site: &Site, provider: &str, view: &HypervisorView, plan: &mut Plan) {
-    let needs_gpus = view.privileges.contains_key("/");
-    let mut lacking = Vec::new();
-    let mut need = |path: &str, privileges: &[&str]| {
-        let granted = view.privileges.get(path).map(Vec::as_slice).unwrap_or_default();
-        for privilege in privileges {
-            if !granted.iter().any(|have| have == privilege) {
-                lacking.push(format!("{privilege} on {path}"));
-            }
-        }
-    };
-    need("/vms", &["VM.Audit"]);
-    if needs_gpus {
-        need("/vms", &["VM.Config.HWType", "VM.PowerMgmt"]);
-        need("/", &["Sys.Audit"]);
-        for path in view.privileges.keys().filter(|path| path.starts_with("/mapping/pci/")) {
-            need(path, &["Mapping.Use"]);
+/// Roles have several spellings, `admin` and `site_admin` among them, and `readonly` or `view_only_admin`.
+fn may_write(role: &str) -> bool {
+    let role = role.to_lowercase();
+    role.contains("admin") && !role.contains("read") && !role.contains("view")
+}
+
+fn check_privileges(
+    site: &Site,
+    snapshot: &Snapshot,
+    gpus: &GpuPlan,
+    (provider, view): (&str, &HypervisorView),
+    plan: &mut Plan,
+) {
+    let attached = attached(site, snapshot, gpus, provider);
+    let mut needed = vec![("/vms".to_owned(), "VM.Audit")];
+    if view.privileges.contains_key("/") {
+        needed.push(("/".to_owned(), "Sys.Audit"));
+    }
+    if !attached.is_empty() {
+        needed.extend(["VM.Config.HWType", "VM.PowerMgmt"].map(|privilege| ("/vms".to_owned(), privilege)));
+    }
+    needed.extend(attached.into_iter().map(|id| (format!("/mapping/pci/{id}"), "Mapping.Use")));
+    for (path, privilege) in needed {
+        let granted = view.privileges.get(&path).map(Vec::as_slice).unwrap_or_default();
+        if !granted.iter().any(|have| have == privilege) {
+            lacks(site, provider, &format!("{privilege} on {path}"), plan);
         }
     }
-    for privilege in lacking {
-        lacks(site, provider, &privilege, plan);
-    }
+}
+
+/// Mappings that are to be attached to VMs of a provider; those in a class are the provider's work.
+fn attached<'g>(
+    site: &Site,
+    snapshot: &Snapshot,
+    gpus: &'g GpuPlan,
+    provider: &str,
+) -> BTreeSet<&'g str> {
+    let machines = machines(site, snapshot);
+    let existing = machines.iter().filter_map(|machine| {
+        let of_request = machine.request.map(|request| request.provider.as_str());
+        let of_machine = of_request.or_else(|| provider_of(site, machine.set))?;
+        gpus.attach.get(machine.id).filter(|_| of_machine == provider)
+    });
+    let to_come = site.clusters.iter().flat_map(|cluster| &cluster.machine_sets).filter_map(|set| {
+        gpus.attach_new.get(&set.id).filter(|_| provider_of(site, set) == Some(provider))
+    });
+    existing.chain(to_come).flatten().map(|gpu| gpu.mapping.as_str()).collect()
 }
 
 const LACKS: &str = "the token lacks ";
@@ -94,28 +135,40 @@ pub(super) fn lacks(site: &Site, provider: &str, privilege: &str, plan: &mut Pla
     plan.blockers.push(Finding { system, diagnostic: error });
 }
 
-fn check_versions(snapshot: &Snapshot, cluster: &crate::site::ClusterIntent, plan: &mut Plan) {
+fn check_versions(snapshot: &Snapshot, cluster: &ClusterIntent, plan: &mut Plan) {
     let known = &snapshot.omni.talos_versions;
     let (talos, kubernetes) = (&cluster.talos_version, &cluster.kubernetes_version);
-    let mut block = |message: String, hint: String| {
-        let error = Diagnostic::error(message).at(cluster.origin.clone()).hint(hint);
-        plan.blockers.push(Finding::of(System::Omni, error));
+    // Omni takes old versions off its list: a cluster that only runs is none the worse for it.
+    let is_written = is_written(cluster, plan);
+    let mut tell = |message: String, hint: String| {
+        let found = if is_written { Diagnostic::error(message) } else { Diagnostic::warning(message) };
+        let finding = Finding::of(System::Omni, found.at(cluster.origin.clone()).hint(hint));
+        if is_written { plan.blockers.push(finding) } else { plan.warnings.push(finding) }
     };
     match known.get(talos) {
-        None => block(format!("Omni does not know Talos {talos}"), format!("it knows {}", newest(known.keys()))),
-        Some(versions) if !versions.contains(kubernetes) => block(
+        None => tell(format!("Omni does not know Talos {talos}"), format!("it knows {}", newest(known.keys()))),
+        Some(versions) if !versions.contains(kubernetes) => tell(
             format!("Talos {talos} does not run Kubernetes {kubernetes}"),
             format!("it runs {}", newest(versions.iter())),
         ),
         Some(_) => {}
     }
+    let wanted = |set: &MachineSetIntent| cluster.template.extensions_for(&set.name).unwrap_or_default();
     let Some(extensions) = snapshot.omni.extensions.get(talos) else {
+        if known.contains_key(talos) && cluster.machine_sets.iter().any(|set| !wanted(set).is_empty()) {
+            let warning = Diagnostic::warning(format!(
+                "the extensions of {} were not checked: Omni has no list of them for Talos {talos}",
+                cluster.name
+            ))
+            .at(cluster.origin.clone());
+            plan.warnings.push(Finding::of(System::Omni, warning));
+        }
         return;
     };
     let mut unknown: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for set in &cluster.machine_sets {
-        for wanted in cluster.template.extensions_for(&set.name).unwrap_or_default() {
-            let full = if wanted.contains('/') { wanted } else { format!("siderolabs/{wanted}") };
+        for name in wanted(set) {
+            let full = if name.contains('/') { name } else { format!("siderolabs/{name}") };
             if !extensions.contains(&full) {
                 unknown.entry(full).or_default().push(&set.id);
             }
@@ -126,44 +179,85 @@ fn check_versions(snapshot: &Snapshot, cluster: &crate::site::ClusterIntent, pla
             Some(near) => format!("did you mean `{near}`? correct `systemExtensions` in the template"),
             None => "correct `systemExtensions` in the template".to_owned(),
         };
-        block(format!("there is no extension {extension} for Talos {talos}, wanted by {}", sets.join(", ")), hint);
+        tell(format!("there is no extension {extension} for Talos {talos}, wanted by {}", sets.join(", ")), hint);
     }
+}
+
+/// Whether Omni is about to judge the cluster's versions and extensions.
+fn is_written(cluster: &ClusterIntent, plan: &Plan) -> bool {
+    plan.actions.iter().any(|action| {
+        let (Change::CreateResource { resource } | Change::UpdateResource { resource, .. }) = &action.change else {
+            return false;
+        };
+        let metadata = &resource.metadata;
+        (metadata.kind.starts_with("Clusters.") || metadata.kind.starts_with("ExtensionsConfigurations."))
+            && cluster
+                .resources
+                .iter()
+                .any(|own| own.metadata.kind == metadata.kind && own.metadata.id == metadata.id)
+    })
 }
 
 /// The newest versions, newest first.
 fn newest<'v>(versions: impl Iterator<Item = &'v String>) -> String {
     const SHOWN: usize = 5;
-    let numbers = |version: &str| -> Vec<u64> {
-        version.split(['.', '-']).map(|part| part.parse().unwrap_or_default()).collect()
-    };
     let mut versions: Vec<&str> = versions.map(String::as_str).collect();
-    versions.sort_by_key(|version| std::cmp::Reverse(numbers(version)));
+    versions.sort_by_cached_key(|version| std::cmp::Reverse(precedence(version)));
     let more = if versions.len() > SHOWN { ", …" } else { "" };
     versions.truncate(SHOWN);
-    format!("{}{more}", versions.join(", "))
+    if versions.is_empty() { "none".to_owned() } else { format!("{}{more}", versions.join(", ")) }
 }
 
-fn check_class(site: &Site, snapshot: &Snapshot, set: &MachineSetIntent, plan: &mut Plan) {
-    let Some((name, _)) = &set.class else {
-        return;
+type Parts = Vec<(u64, String)>;
+
+/// Orders versions: numbers as numbers, and a release after its previews.
+fn precedence(version: &str) -> (Parts, bool, Parts) {
+    let parts = |text: &str| -> Parts {
+        let one = |part: &str| part.parse().map_or_else(|_| (u64::MAX, part.to_owned()), |number| (number, String::new()));
+        text.split('.').map(one).collect()
     };
-    let Some(class) = site.machine_classes.get(name) else {
-        if !snapshot.omni.machine_classes.contains_key(name) {
-            let error = Diagnostic::error(format!("the machine class {name} of {} is neither in a file nor in Omni", set.id))
-                .at(set.origin.clone())
-                .hint("add its file to `machineClasses`, or correct the template");
-            plan.blockers.push(Finding::of(System::Omni, error));
-        }
-        return;
-    };
-    if missing(site, snapshot).get(&set.id).copied().unwrap_or(0) > 0
-        && let Some(provider) = provider_of(site, set)
-    {
-        check_provider(snapshot, class, provider, plan);
+    match version.split_once('-') {
+        Some((release, preview)) => (parts(release), false, parts(preview)),
+        None => (parts(version), true, Parts::new()),
     }
 }
 
-fn check_provider(snapshot: &Snapshot, class: &MachineClass, provider: &str, plan: &mut Plan) {
+fn check_class_exists(site: &Site, snapshot: &Snapshot, set: &MachineSetIntent, plan: &mut Plan) {
+    let Some((name, _)) = &set.class else {
+        return;
+    };
+    if !site.machine_classes.contains_key(name) && !snapshot.omni.machine_classes.contains_key(name) {
+        let error = Diagnostic::error(format!("the machine class {name} of {} is neither in a file nor in Omni", set.id))
+            .at(set.origin.clone())
+            .hint("add its file to `machineClasses`, or correct the template");
+        plan.blockers.push(Finding::of(System::Omni, error));
+    }
+}
+
+/// Classes that are about to be written or to make machines: Omni refuses one whose provider never
+/// registered or whose data its schema refuses.
+fn check_classes(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
+    let missing = missing(site, snapshot);
+    let sets = || site.clusters.iter().flat_map(|cluster| &cluster.machine_sets);
+    for class in site.machine_classes.values() {
+        let makes_machines = sets().any(|set| {
+            set.class.as_ref().is_some_and(|(id, _)| *id == class.id)
+                && missing.get(&set.id).copied().unwrap_or(0) > 0
+        });
+        let is_written = plan.actions.iter().any(|action| action.id == format!("class/{}", class.id));
+        if let Some(provider) = class.provider.as_deref().filter(|_| makes_machines || is_written) {
+            check_provider(snapshot, class, provider, makes_machines, plan);
+        }
+    }
+}
+
+fn check_provider(
+    snapshot: &Snapshot,
+    class: &MachineClass,
+    provider: &str,
+    makes_machines: bool,
+    plan: &mut Plan,
+) {
     let mut block = |message: String, hint: &str| {
         let error = Diagnostic::error(message).at(class.origin.clone()).hint(hint);
         let finding = Finding::of(System::Omni, error);
@@ -179,14 +273,14 @@ fn check_provider(snapshot: &Snapshot, class: &MachineClass, provider: &str, pla
         );
         return;
     };
-    if !state.connected {
+    if makes_machines && !state.connected {
         let cause = if state.error.is_empty() { String::new() } else { format!(": {}", state.error) };
         block(
             format!("the infra provider {provider} is not connected to Omni{cause}"),
             "start it; no machine is made without it",
         );
     }
-    let required = state.schema.as_ref().and_then(|schema| schema["required"].as_array());
+    let required = state.schema.as_ref().and_then(|schema| schema.get("required")?.as_array());
     for key in required.into_iter().flatten().filter_map(Value::as_str) {
         if class.provider_data.get(key).is_none() {
             block(

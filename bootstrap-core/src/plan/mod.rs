@@ -222,6 +222,7 @@ pub fn plan(site: &Site, snapshot: &Snapshot) -> Plan {
     resources::plan(site, snapshot, &mut plan);
     let addresses = addresses::plan(site, snapshot, &mut plan);
     plan.slots = slots(site, snapshot, &gpus, &addresses);
+    checks::check_work(site, snapshot, &gpus, &mut plan);
     plan
 }
 

@@ -1,6 +1,6 @@
 //! A whole site on loopback: Omni, its Proxmox infra provider, Proxmox VE, a UniFi gateway, and VMs that boot.
 //!
-//! One [`World`](world::World) is a pure state machine over a clock that is handed in. It has two doors: in
+//! One [`World`] is a pure state machine over a clock that is handed in. It has two doors: in
 //! memory ([`in_memory`], the engine's ports) and over HTTPS on loopback ([`door`], what the real systems speak).
 
 pub mod blueprint;

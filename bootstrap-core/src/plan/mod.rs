@@ -17,6 +17,7 @@ mod classes;
 mod dns;
 mod gpus;
 mod listed;
+mod mappings;
 mod redacted;
 mod render;
 mod resources;

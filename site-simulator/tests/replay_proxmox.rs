@@ -1,6 +1,9 @@
 //! Every recorded exchange with a real Proxmox VE, sent to the simulated one in the order it was recorded.
 #![allow(clippy::unwrap_used)] // helpers of tests stop like tests
 
+// Counts are written past the test harness, which hides what passing tests print.
+use std::io::Write as _;
+
 mod lab;
 mod replay;
 
@@ -258,7 +261,7 @@ async fn recorded_exchanges_are_answered_as_recorded() {
                 wrong.push(format!("{}\n    {}", record.name, found.join("\n    ")));
             }
         }
-        println!(
+        let _ = writeln!(std::io::stderr(), 
             "proxmox ({place}): replayed {replayed} of {}",
             records.len()
         );

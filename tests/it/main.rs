@@ -1,4 +1,9 @@
 //! Tests across crates.
 
+mod crash;
 mod engine;
 mod homelab;
+mod tripwire;
+mod addresses;
+mod gpus;
+mod planning;

@@ -219,7 +219,7 @@ fn print(rows: &[Row], figures: &Figures, screen: &mut Screen) {
         let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         vec![
             row.machine.clone(),
-            format!("{} on {}", text(row.vmid.map(|vmid| vmid.to_string())), text(row.node.clone())),
+            text(row.vmid.zip(row.node.as_ref()).map(|(vmid, node)| format!("{vmid} on {node}"))),
             text(row.mac.clone()),
             text(row.reserved.map(|address| address.to_string())),
             text(row.address.map(|address| address.to_string())),

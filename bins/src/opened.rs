@@ -35,6 +35,9 @@ pub fn load(file: &Path) -> Result<Site, Failure> {
     site::load(file).map_err(|mut findings| {
         // What is broken often has consequences elsewhere; `validate` tells the warnings, too.
         findings.retain(|finding| finding.severity == Severity::Error);
+        if !file.exists() {
+            findings.iter_mut().for_each(|finding| finding.hint = Some("name the site file with `-f FILE`".to_owned()));
+        }
         Failure::findings(Exit::Refused, findings)
     })
 }
@@ -63,13 +66,18 @@ pub async fn open(
 
 /// Shows the plan's findings. The exit code when they forbid to go on.
 pub fn refused(plan: &Plan, screen: &mut Screen) -> Option<Exit> {
-    screen.findings(&diagnostics(&plan.warnings));
-    screen.findings(&diagnostics(&plan.left_to_person));
+    let errors = diagnostics(&[&plan.blockers[..], &plan.needs_person].concat());
+    let mut findings = diagnostics(&[&plan.warnings[..], &plan.left_to_person].concat());
+    // What is said of the same place as an error is a lesser form of it.
+    let has_error = |warning: &Diagnostic| {
+        warning.origin.is_some() && errors.iter().any(|error| error.origin == warning.origin)
+    };
+    findings.retain(|finding| !has_error(finding));
+    findings.extend(errors);
+    screen.findings(&findings);
     if !plan.is_blocked() {
         return None;
     }
-    screen.findings(&diagnostics(&plan.blockers));
-    screen.findings(&diagnostics(&plan.needs_person));
     Some(if plan.blockers.is_empty() { Exit::Person } else { Exit::Refused })
 }
 

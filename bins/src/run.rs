@@ -197,6 +197,8 @@ fn log_to_stderr(common: &Common) {
             "debug,bootstrap_core=trace,bins=trace,omni_client=trace,proxmox_client=trace,unifi_client=trace,api_transport=trace"
         }
     };
+    // A refused certificate is told as an error with its next step; the verifier's own line would come before it.
+    let level = format!("{level},rustls_platform_verifier=off");
     let filter = environment("RUST_LOG").and_then(|filter| EnvFilter::try_new(filter).ok());
     // A second call in one process, in tests, keeps the first.
     let _ = tracing_subscriber::fmt()

@@ -85,7 +85,11 @@ pub fn read(path: &Path, shown: &Path) -> Result<Vec<Node>, Vec<Diagnostic>> {
         ..Origin::default()
     };
     let bytes = std::fs::read(path).map_err(|error| {
-        vec![Diagnostic::error(format!("file cannot be read: {error}")).at(file())]
+        let error = match error.kind() {
+            std::io::ErrorKind::NotFound => Diagnostic::error("there is no such file"),
+            _ => Diagnostic::error(format!("the file cannot be read: {error}")),
+        };
+        vec![error.at(file())]
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];

@@ -21,8 +21,12 @@ pub(super) fn render<'d>(findings: impl Iterator<Item = &'d Diagnostic>, color: 
     };
     let mut files = Files::default();
     let mut text = String::new();
-    for finding in findings {
-        let group = group(finding, &mut files);
+    for (finding, others) in told_once(findings) {
+        let mut group = group(finding, &mut files);
+        if !others.is_empty() {
+            let places: Vec<String> = others.iter().map(|origin| clean(&origin.to_string())).collect();
+            group = group.element(Level::NOTE.with_name("also at").message(places.join(", ")));
+        }
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}\n", renderer.render(&[group]));
     }
@@ -31,6 +35,23 @@ pub(super) fn render<'d>(findings: impl Iterator<Item = &'d Diagnostic>, color: 
         text.push('\n');
     }
     text
+}
+
+/// Findings that say the same, at several places, become one with the other places.
+fn told_once<'d>(findings: impl Iterator<Item = &'d Diagnostic>) -> Vec<(&'d Diagnostic, Vec<&'d Origin>)> {
+    let mut told: Vec<(&Diagnostic, Vec<&Origin>)> = Vec::new();
+    for finding in findings {
+        let same = |known: &Diagnostic| {
+            known.severity == finding.severity && known.message == finding.message && known.hint == finding.hint
+        };
+        match told.iter_mut().find(|(known, _)| same(known)) {
+            Some((known, others)) => {
+                others.extend(finding.origin.as_ref().filter(|origin| known.origin.as_ref() != Some(*origin)));
+            }
+            None => told.push((finding, Vec::new())),
+        }
+    }
+    told
 }
 
 fn group(finding: &Diagnostic, files: &mut Files) -> Group<'static> {

@@ -85,11 +85,20 @@ pub fn run(arguments: &Apply, screen: &mut Screen) -> Result<Exit, Failure> {
     block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::scaled(arguments.speed));
         let stop = signals::listen();
-        let opened = opened::open(site, &environment, clock).await?;
-        if arguments.output.format == Format::Table {
+        let opened = match opened::open(site, &environment, clock).await {
+            Ok(opened) => opened,
+            Err(failure) => {
+                screen.findings(&failure.findings);
+                screen.note("nothing was written");
+                return Ok(failure.exit);
+            }
+        };
+        // A plan that cannot be carried out would only hide why.
+        if arguments.output.format == Format::Table && !opened.plan.is_blocked() {
             screen.print(&render(&opened.plan));
         }
         if let Some(exit) = opened::refused(&opened.plan, screen) {
+            screen.note("nothing was written");
             return Ok(exit);
         }
         if !opened.plan.is_empty() && !arguments.yes && !agrees(screen)? {
@@ -102,7 +111,7 @@ pub fn run(arguments: &Apply, screen: &mut Screen) -> Result<Exit, Failure> {
 
 fn agrees(screen: &mut Screen) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::message(Exit::Usage, "there is no terminal to ask on: give --yes to apply without asking"));
+        return Err(Failure::message(Exit::Usage, "there is no terminal to ask on, so nothing was written: give --yes to apply without asking"));
     }
     screen.print("Apply this? Only `yes` is a yes.");
     let failed = |error: std::io::Error| Failure::new(Exit::Error, &error, None);

@@ -35,7 +35,7 @@ pub fn run(arguments: &Plan, screen: &mut Screen) -> Result<Exit, Failure> {
     if arguments.output.format == Format::Table {
         screen.print(&render(plan));
     } else {
-        screen.document(arguments.output.format, plan)?;
+        screen.document(arguments.output.format, &plan.redacted())?;
     }
     if let Some(exit) = opened::refused(plan, screen) {
         return Ok(exit);

@@ -36,7 +36,7 @@ pub fn run(arguments: &Validate, screen: &mut Screen) -> Result<Exit, Failure> {
     let file = &arguments.site.file;
     let (site, findings) = match site::load(file) {
         Ok(site) => {
-            let findings = [site.resolver_findings.clone(), site.warnings.clone()].concat();
+            let findings = [&site.resolver_findings[..], &site.warnings, &site.unchecked].concat();
             (Some(site), findings)
         }
         Err(findings) => (None, findings),

@@ -35,6 +35,19 @@ pub(crate) struct Loopback {
     speed: f64,
 }
 
+/// Kinds of Omni that users write, and what follows from them.
+const WRITTEN_KINDS: [&str; 9] = [
+    "MachineClasses",
+    "Clusters",
+    "ExtensionsConfigurations",
+    "ConfigPatches",
+    "MachineSets",
+    "MachineSetNodes",
+    "KernelArgs",
+    "MachineRequestSets",
+    "MachineRequests",
+];
+
 /// Where the example's files are.
 pub(crate) fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/homelab")
@@ -65,12 +78,22 @@ impl Loopback {
         faults: Faults,
         change: impl FnOnce(&Site, &mut Blueprint),
     ) -> Self {
+        Self::open_at(seed, speed, faults, Arc::new(TokioClock::scaled(speed)), change).await
+    }
+
+    /// The same on a clock of the site's own.
+    pub(crate) async fn open_at(
+        seed: u64,
+        speed: f64,
+        faults: Faults,
+        clock: Arc<dyn Clock>,
+        change: impl FnOnce(&Site, &mut Blueprint),
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         copy(&example(), directory.path());
         let site = site::load(&directory.path().join("bootstrap.yaml")).expect("the example loads");
         let mut blueprint = derive::blueprint(&site);
         change(&site, &mut blueprint);
-        let clock: Arc<dyn Clock> = Arc::new(TokioClock::scaled(speed));
         let world = World::new(blueprint, seed, faults, Arc::clone(&clock));
         let doors = world.serve().await.expect("the doors open");
         let loopback = Self { world, doors, directory, speed };
@@ -78,6 +101,34 @@ impl Loopback {
         // The provider's first sign of life has reached Omni.
         clock.sleep(Duration::from_secs(5)).await;
         loopback
+    }
+
+    /// Everything in the site that users write, in a form that can be compared.
+    pub(crate) fn written(&self) -> String {
+        self.world.look(|state| {
+            let mut text = format!("{:?}\n", state.log.entries);
+            for kind in WRITTEN_KINDS {
+                let kind = format!("{kind}.omni.sidero.dev");
+                for namespace in ["default", "infra-provider"] {
+                    for resource in state.omni.store.list(namespace, &kind) {
+                        text.push_str(&format!("{resource:?}\n"));
+                    }
+                }
+            }
+            for cluster in state.proxmox.values() {
+                text.push_str(&format!("{:?} {}\n", cluster.vms(), cluster.mapping_digest()));
+            }
+            let records: Vec<_> = state.gateway.records().collect();
+            text.push_str(&format!("{records:?}\n{:?}\n", state.gateway.entries()));
+            text
+        })
+    }
+
+    /// The same site with files of their own, which may be changed.
+    pub(crate) fn files(&self) -> TempDir {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        copy(self.directory.path(), directory.path());
+        directory
     }
 
     /// The site file.
@@ -94,17 +145,22 @@ impl Loopback {
 
     /// `omni-bootstrap VERB -f FILE` with the site's keys in the environment.
     pub(crate) fn command(&self, verb: &str) -> Command {
+        self.command_in(self.directory.path(), verb)
+    }
+
+    /// The same with the files of another directory.
+    pub(crate) fn command_in(&self, directory: &Path, verb: &str) -> Command {
         let credentials = self.world.credentials();
         let mut command = omni_bootstrap();
         command
             .arg(verb)
             .arg("-f")
-            .arg(self.file())
+            .arg(directory.join("bootstrap.yaml"))
             .env("OMNI_SERVICE_ACCOUNT_KEY", credentials.omni_key.expose_secret())
             .env("PROXMOX_VE_API_TOKEN", &credentials.proxmox_token)
             .env("UNIFI_API_KEY", &credentials.unifi_key)
             // The run lock stands there: one site, one lock.
-            .env("XDG_RUNTIME_DIR", self.directory.path());
+            .env("XDG_RUNTIME_DIR", directory);
         command
     }
 

@@ -2,5 +2,6 @@
 //!
 //! They stand here and not in the workspace's `tests`: cargo tells a binary's path to its own package only.
 
+mod bad_input;
 mod harness;
 mod rehearse;

@@ -63,11 +63,9 @@ fn content(label: String, text: &str, source: &Source) -> Option<Finding> {
                 "{label}: decode error: {} (line {})",
                 first.message, first.line
             );
-            let diagnostic = Diagnostic::error(message).at(places.at(first.line, first.column));
-            return Some(Finding::One(match &first.hint {
-                Some(hint) => diagnostic.hint(hint),
-                None => diagnostic,
-            }));
+            let mut diagnostic = Diagnostic::error(&first.message).at(places.at(first.line, first.column));
+            diagnostic.hint.clone_from(&first.hint);
+            return Some(Finding::Worded(diagnostic, message));
         }
     };
     let refused = nodes
@@ -75,7 +73,7 @@ fn content(label: String, text: &str, source: &Source) -> Option<Finding> {
         .enumerate()
         .find_map(|(at, node)| Some((talos::load_error(node)?, at)));
     if let Some((refused, at)) = refused {
-        let diagnostic = Diagnostic::error(format!("{label}: {}", refused.message))
+        let diagnostic = Diagnostic::error(refused.message)
             .at(places.of(&nodes, at, &refused.way))
             .hint("the keys known are those of Talos 1.14");
         return Some(Finding::Worded(

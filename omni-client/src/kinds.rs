@@ -33,6 +33,8 @@ kinds! {
     MACHINE_INSTALL_DISK_CONFIG = "default" "MachineInstallDiskConfigs.omni.sidero.dev";
     /// Manifests that Omni applies. Id: free.
     KUBERNETES_MANIFEST_GROUP = "default" "KubernetesManifestGroups.omni.sidero.dev";
+    /// Jobs that judge a cluster's health. Id: free.
+    KUBERNETES_HEALTH_CHECK = "default" "KubernetesHealthChecks.omni.sidero.dev";
     /// How many machines a provider shall make. Id: that of the machine set.
     MACHINE_REQUEST_SET = "default" "MachineRequestSets.omni.sidero.dev";
     /// One machine a provider shall make. Id: `<set>-<six characters>`.

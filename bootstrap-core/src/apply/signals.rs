@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{Event as Told, Events};
-use crate::observe::{ProviderMachine, provider_machine, provider_machine_kind};
-use crate::ports::Ports;
+use crate::observe::{ProviderMachine, provider_machine};
+use crate::ports::{PortResult, Ports};
 
 /// The provider's machines as last told, by machine request id.
 pub(crate) struct Signals {
@@ -61,13 +61,13 @@ async fn follow(
     sender: watch::Sender<BTreeMap<String, ProviderMachine>>,
     events: Events,
 ) {
-    let kind = provider_machine_kind(&provider);
+    let kind = omni_client::kinds::provider_machine(&provider);
     loop {
         match ports.omni.watch(&kind).await {
             Ok(mut stream) => {
                 while let Some(event) = stream.next().await {
-                    match event {
-                        Ok(event) => take(&sender, event),
+                    match event.and_then(|event| take(&sender, event)) {
+                        Ok(()) => {}
                         Err(error) => {
                             events.tell(Told::Note { text: format!("watch of {provider}'s machines: {error}") });
                             break;
@@ -83,10 +83,13 @@ async fn follow(
     }
 }
 
-fn take(sender: &watch::Sender<BTreeMap<String, ProviderMachine>>, event: omni_client::Event) {
+fn take(
+    sender: &watch::Sender<BTreeMap<String, ProviderMachine>>,
+    event: omni_client::Event,
+) -> PortResult<()> {
     match event {
         omni_client::Event::Created(resource) | omni_client::Event::Updated(resource) => {
-            let machine = provider_machine(&resource);
+            let machine = provider_machine(&resource)?;
             sender.send_if_modified(|machines| {
                 machines.insert(resource.metadata.id.clone(), machine.clone()).as_ref() != Some(&machine)
             });
@@ -96,4 +99,5 @@ fn take(sender: &watch::Sender<BTreeMap<String, ProviderMachine>>, event: omni_c
         }
         omni_client::Event::Bootstrapped => {}
     }
+    Ok(())
 }

@@ -14,7 +14,8 @@ mod gateway;
 mod hypervisor;
 mod omni;
 
-pub use omni::{CLUSTER_LABEL, TEMPLATE_KINDS, machine_now, provider_machine, provider_machine_kind};
+pub use omni::{TEMPLATE_KINDS, machine_now, provider_machine};
+pub use omni_client::specs::MachineStage as Stage;
 
 /// Everything a plan is made from, beside the site.
 #[derive(Debug, Clone, Default)]
@@ -73,8 +74,6 @@ pub struct Request {
     pub provider_data: String,
     /// Whether it is being torn down.
     pub tearing_down: bool,
-    /// 1 provisioning, 2 provisioned, 3 failed; 0 not picked up yet.
-    pub stage: i64,
     /// The provider's status line.
     pub status: String,
     /// The provider's error, if it reports one.
@@ -134,26 +133,6 @@ pub struct Member {
     pub error: String,
 }
 
-/// Stage of a cluster machine.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[allow(missing_docs)]
-pub enum Stage {
-    #[default]
-    Unknown,
-    Booting,
-    Installing,
-    Configuring,
-    Running,
-    Destroying,
-    Upgrading,
-    Rebooting,
-    ShuttingDown,
-    BeforeDestroy,
-    PoweringOn,
-    PoweredOff,
-}
-
 /// A cluster's state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClusterState {
@@ -165,8 +144,6 @@ pub struct ClusterState {
     pub kubernetes_api: bool,
     /// Etcd is healthy.
     pub etcd: bool,
-    /// Machines total and healthy.
-    pub machines: (u64, u64),
     /// Kubernetes nodes that are Ready.
     pub ready_nodes: Vec<String>,
 }
@@ -224,31 +201,6 @@ pub struct GatewayView {
     pub dns: Vec<DnsRecord>,
     /// What it forwards DNS to.
     pub upstream: Upstream,
-}
-
-impl Stage {
-    /// From the number Omni uses; the numbers are not in life-cycle order.
-    pub fn from_number(number: i64) -> Self {
-        match number {
-            1 => Self::Booting,
-            2 => Self::Installing,
-            3 => Self::Configuring,
-            4 => Self::Running,
-            5 => Self::Destroying,
-            6 => Self::Upgrading,
-            7 => Self::Rebooting,
-            8 => Self::ShuttingDown,
-            9 => Self::BeforeDestroy,
-            10 => Self::PoweringOn,
-            11 => Self::PoweredOff,
-            _ => Self::Unknown,
-        }
-    }
-
-    /// Stages in which power must not be touched.
-    pub fn forbids_power(self) -> bool {
-        matches!(self, Self::Installing | Self::Upgrading | Self::Rebooting)
-    }
 }
 
 /// Reads everything. All systems are asked, and all that failed are told together.

@@ -1,13 +1,13 @@
 //! The cluster template's resources against Omni's.
 
-use omni_client::{Phase, Resource};
+use omni_client::{Phase, Resource, labels};
 use serde_json::{Map, Value};
 
 use super::{Action, Change, Effect, Finding, Plan};
 use crate::diagnostic::Diagnostic;
 use crate::meaning::{merged_metadata, same_spec};
 use crate::machines::machines;
-use crate::observe::{CLUSTER_LABEL, Snapshot, TEMPLATE_KINDS};
+use crate::observe::{Snapshot, TEMPLATE_KINDS};
 use crate::ports::System;
 use crate::site::{ClusterIntent, Site};
 
@@ -82,7 +82,7 @@ fn problem(cluster: &ClusterIntent, actual: &Resource) -> Option<Diagnostic> {
                 .hint(format!("wait until it is gone; it still waits for {}", actual.metadata.finalizers.join(", "))),
         );
     }
-    let owner = actual.metadata.labels.get(CLUSTER_LABEL);
+    let owner = actual.metadata.labels.get(labels::CLUSTER);
     owner.filter(|owner| **owner != cluster.name).map(|owner| {
         Diagnostic::error(format!("{name} already exists for the cluster {owner}"))
             .hint("an id can be used by one cluster only")
@@ -210,7 +210,7 @@ fn warn_about_others(cluster: &ClusterIntent, snapshot: &Snapshot, plan: &mut Pl
         .template_resources
         .values()
         .filter(|actual| actual.metadata.owner.is_empty())
-        .filter(|actual| actual.metadata.labels.get(CLUSTER_LABEL) == Some(&cluster.name))
+        .filter(|actual| actual.metadata.labels.get(labels::CLUSTER) == Some(&cluster.name))
         .filter(|actual| !actual.metadata.labels.contains_key("omni.sidero.dev/managed-by-machine-set-node-controller"))
         .filter(|actual| {
             !cluster.resources.iter().any(|wanted| {

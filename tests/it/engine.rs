@@ -73,7 +73,7 @@ impl Lab {
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let (_keep, stop) = tokio::sync::watch::channel(false);
         let options =
-            Options { wait: None, timeout: Duration::from_secs(45 * 60), allow_restart: false, stop };
+            Options { wait: None, timeout: Duration::from_mins(45), allow_restart: false, stop };
         let site = Arc::clone(&self.site);
         let outcome = apply(site, self.ports.clone(), plan, options, Events::new(sender)).await;
         let mut events = Vec::new();

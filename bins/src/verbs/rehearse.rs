@@ -76,15 +76,14 @@ fn speed(text: &str) -> Result<f64, String> {
 /// The site file's findings, or a simulated site that does not come up.
 pub fn run(arguments: Rehearse, screen: &mut Screen) -> Result<Exit, Failure> {
     let example;
-    let file = match &arguments.file {
-        Some(file) => file.clone(),
-        None => {
-            let failed = |error: std::io::Error| Failure::new(Exit::Error, &error, None);
-            example = unpack_example().map_err(failed)?;
-            // Findings then name the example's files as they stand in the repository.
-            std::env::set_current_dir(example.path()).map_err(failed)?;
-            PathBuf::from(EXAMPLE_FILE)
-        }
+    let file = if let Some(file) = &arguments.file {
+        file.clone()
+    } else {
+        let failed = |error: std::io::Error| Failure::new(Exit::Error, &error, None);
+        example = unpack_example().map_err(failed)?;
+        // Findings then name the example's files as they stand in the repository.
+        std::env::set_current_dir(example.path()).map_err(failed)?;
+        PathBuf::from(EXAMPLE_FILE)
     };
     let site = opened::load(&file)?;
     block_on(rehearse(arguments, site, screen))
@@ -191,7 +190,7 @@ fn redirect(site: &mut Site, doors: &Doors) {
     }
     if let Some(unifi) = &mut site.unifi {
         unifi.endpoint.clone_from(&doors.unifi);
-        unifi.site = "default".to_owned();
+        "default".clone_into(&mut unifi.site);
         unifi.api_key = place(UNIFI_KEY);
         unifi.tls = trust("unifi");
     }

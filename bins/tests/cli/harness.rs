@@ -111,15 +111,15 @@ impl Loopback {
                 let kind = format!("{kind}.omni.sidero.dev");
                 for namespace in ["default", "infra-provider"] {
                     for resource in state.omni.store.list(namespace, &kind) {
-                        text.push_str(&format!("{resource:?}\n"));
+                        text += &format!("{resource:?}\n");
                     }
                 }
             }
             for cluster in state.proxmox.values() {
-                text.push_str(&format!("{:?} {}\n", cluster.vms(), cluster.mapping_digest()));
+                text += &format!("{:?} {}\n", cluster.vms(), cluster.mapping_digest());
             }
             let records: Vec<_> = state.gateway.records().collect();
-            text.push_str(&format!("{records:?}\n{:?}\n", state.gateway.entries()));
+            text += &format!("{records:?}\n{:?}\n", state.gateway.entries());
             text
         })
     }
@@ -180,16 +180,16 @@ impl Loopback {
         );
         text.push_str("proxmox:\n");
         for (provider, door) in &self.doors.proxmox {
-            text.push_str(&format!(
+            text += &format!(
                 "  - provider: {provider}\n    endpoint: {door}\n    apiToken: {{env: PROXMOX_VE_API_TOKEN}}\n    tls: {{sha256: \"{}\"}}\n",
                 pin(&format!("proxmox:{provider}")),
-            ));
+            );
         }
-        text.push_str(&format!(
+        text += &format!(
             "unifi:\n  endpoint: {}\n  site: default\n  apiKey: {{env: UNIFI_API_KEY}}\n  tls: {{sha256: \"{}\"}}\n",
             self.doors.unifi,
             pin("unifi"),
-        ));
+        );
         self.edit("bootstrap.yaml", |example| {
             let rest = example.find("\ndns:").expect("the example has a dns section");
             let rest = example[rest..].replacen("\ndns:\n", &format!("\ndns:\n  resolver: {}\n", self.doors.dns), 1);

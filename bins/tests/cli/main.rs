@@ -2,6 +2,15 @@
 //!
 //! They stand here and not in the workspace's `tests`: cargo tells a binary's path to its own package only.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "a test that cannot go on says so, and cases stand in one table"
+)]
+
 mod bad_input;
 mod harness;
 mod rehearse;
+mod secrets;

@@ -15,43 +15,85 @@ use crate::engine::{example, lab, lab_with};
 
 const GPU_CLASS: &str = "home-intel-gpu-worker";
 const WORKERS: &str = "homelab-workers";
-const AUDIT_ONLY: [&str; 5] = ["VM.Audit", "VM.GuestAgent.Audit", "Mapping.Audit", "Sys.Audit", "Datastore.Audit"];
+const AUDIT_ONLY: [&str; 5] = [
+    "VM.Audit",
+    "VM.GuestAgent.Audit",
+    "Mapping.Audit",
+    "Sys.Audit",
+    "Datastore.Audit",
+];
 
 async fn nothing_built_yet() -> (Site, Snapshot) {
-    let lab = lab(site::load(&example()).expect("the example loads"), 41, Faults::default()).await;
-    let snapshot = observe(&lab.site, &lab.ports).await.expect("the site can be observed");
+    let lab = lab(
+        site::load(&example()).expect("the example loads"),
+        41,
+        Faults::default(),
+    )
+    .await;
+    let snapshot = observe(&lab.site, &lab.ports)
+        .await
+        .expect("the site can be observed");
     ((*lab.site).clone(), snapshot)
 }
 
 /// The example as it would run had people made it by hand: reservations without a mark, a raw GPU.
 async fn running() -> (Site, Snapshot) {
-    let lab = lab_with(site::load(&example()).expect("the example loads"), 42, Faults::default(), |blueprint| {
-        blueprint.dns_records.push((blueprint.omni_name.clone(), blueprint.omni_address));
-    })
+    let lab = lab_with(
+        site::load(&example()).expect("the example loads"),
+        42,
+        Faults::default(),
+        |blueprint| {
+            blueprint
+                .dns_records
+                .push((blueprint.omni_name.clone(), blueprint.omni_address));
+        },
+    )
     .await;
     let cluster = &lab.site.clusters[0];
-    let classes = lab.site.machine_classes.values().map(|class| class.resource.clone());
+    let classes = lab
+        .site
+        .machine_classes
+        .values()
+        .map(|class| class.resource.clone());
     let resources: Vec<Resource> = classes.chain(cluster.resources.iter().cloned()).collect();
     let mut by_hand: BTreeMap<String, Vec<ByHand>> = BTreeMap::new();
     for set in &cluster.machine_sets {
         let size = set.class.as_ref().map_or(0, |(_, size)| *size);
-        let hostpci = if set.gpus.is_empty() { Vec::new() } else { vec!["host=0000:03:00,pcie=1".to_owned()] };
-        let hands = set.addresses.iter().take(size as usize).map(|address| ByHand {
-            address: Some(*address),
-            hostpci: hostpci.clone(),
-            ..ByHand::default()
-        });
+        let hostpci = if set.gpus.is_empty() {
+            Vec::new()
+        } else {
+            vec!["host=0000:03:00,pcie=1".to_owned()]
+        };
+        let hands = set
+            .addresses
+            .iter()
+            .take(size as usize)
+            .map(|address| ByHand {
+                address: Some(*address),
+                hostpci: hostpci.clone(),
+                ..ByHand::default()
+            });
         by_hand.insert(set.id.clone(), hands.collect());
     }
     lab.world
-        .preload_running(&RunningCluster { resources, by_hand, cni_installed: true })
+        .preload_running(&RunningCluster {
+            resources,
+            by_hand,
+            cni_installed: true,
+        })
         .expect("the site runs");
-    let snapshot = observe(&lab.site, &lab.ports).await.expect("the site can be observed");
+    let snapshot = observe(&lab.site, &lab.ports)
+        .await
+        .expect("the site can be observed");
     ((*lab.site).clone(), snapshot)
 }
 
 fn omni_class<'s>(snapshot: &'s mut Snapshot, id: &str) -> &'s mut String {
-    let class = snapshot.omni.machine_classes.get_mut(id).expect("the class is in Omni");
+    let class = snapshot
+        .omni
+        .machine_classes
+        .get_mut(id)
+        .expect("the class is in Omni");
     match &mut class.spec["auto_provision"]["provider_data"] {
         serde_json::Value::String(text) => text,
         other => panic!("provider data is a text, not {other}"),
@@ -60,20 +102,33 @@ fn omni_class<'s>(snapshot: &'s mut Snapshot, id: &str) -> &'s mut String {
 
 /// The class file, changed as an editor would.
 fn edit_class(site: &mut Site, id: &str, before: &str, after: &str) {
-    let class = site.machine_classes.get_mut(id).expect("the class is in a file");
-    let text = class.resource.spec["auto_provision"]["provider_data"].as_str().expect("a text").replace(before, after);
+    let class = site
+        .machine_classes
+        .get_mut(id)
+        .expect("the class is in a file");
+    let text = class.resource.spec["auto_provision"]["provider_data"]
+        .as_str()
+        .expect("a text")
+        .replace(before, after);
     class.provider_data = serde_yaml::from_str(&text).expect("it is YAML");
     class.resource.spec["auto_provision"]["provider_data"] = text.into();
 }
 
 fn grow(site: &mut Site, set: &str) {
-    for found in site.clusters[0].machine_sets.iter_mut().filter(|found| found.id == set) {
+    for found in site.clusters[0]
+        .machine_sets
+        .iter_mut()
+        .filter(|found| found.id == set)
+    {
         found.class.as_mut().expect("it has a class").1 += 1;
     }
 }
 
 fn record(site: &Site, value: &str) -> WantedRecord {
-    WantedRecord { value: value.to_owned(), ..site.dns.records[0].clone() }
+    WantedRecord {
+        value: value.to_owned(),
+        ..site.dns.records[0].clone()
+    }
 }
 
 fn served(wanted: &WantedRecord) -> DnsRecord {
@@ -88,22 +143,46 @@ fn served(wanted: &WantedRecord) -> DnsRecord {
 }
 
 fn allow(snapshot: &mut Snapshot, privileges: &[&str]) {
-    for granted in snapshot.hypervisors.values_mut().flat_map(|view| view.privileges.values_mut()) {
-        *granted = privileges.iter().map(|&privilege| privilege.to_owned()).collect();
+    for granted in snapshot
+        .hypervisors
+        .values_mut()
+        .flat_map(|view| view.privileges.values_mut())
+    {
+        *granted = privileges
+            .iter()
+            .map(|&privilege| privilege.to_owned())
+            .collect();
     }
 }
 
 fn forget_versions(snapshot: &mut Snapshot) {
     let kubernetes = vec!["1.35.0".to_owned()];
-    let versions = ["1.9.5", "1.12.0", "1.13.0-alpha.1", "1.13.0", "1.11.1", "1.10.0"];
-    snapshot.omni.talos_versions =
-        versions.into_iter().map(|version| (version.to_owned(), kubernetes.clone())).collect();
+    let versions = [
+        "1.9.5",
+        "1.12.0",
+        "1.13.0-alpha.1",
+        "1.13.0",
+        "1.11.1",
+        "1.10.0",
+    ];
+    snapshot.omni.talos_versions = versions
+        .into_iter()
+        .map(|version| (version.to_owned(), kubernetes.clone()))
+        .collect();
 }
 
 /// Everything a plan has, in short: actions by id, then what stops it, then warnings.
 fn told(plan: &Plan) -> String {
-    let mut lines: Vec<String> = plan.actions.iter().map(|action| format!("do {}", action.id)).collect();
-    let findings = [("stop", &plan.blockers), ("ask", &plan.needs_person), ("warn", &plan.warnings)];
+    let mut lines: Vec<String> = plan
+        .actions
+        .iter()
+        .map(|action| format!("do {}", action.id))
+        .collect();
+    let findings = [
+        ("stop", &plan.blockers),
+        ("ask", &plan.needs_person),
+        ("warn", &plan.warnings),
+    ];
     for (word, findings) in findings {
         for found in findings {
             let hint = found.diagnostic.hint.as_deref().unwrap_or_default();
@@ -116,7 +195,12 @@ fn told(plan: &Plan) -> String {
 type Alter = fn(&mut Site, &mut Snapshot);
 
 /// A name, a change, and what the plan must and must not tell.
-type Case = (&'static str, Alter, &'static [&'static str], &'static [&'static str]);
+type Case = (
+    &'static str,
+    Alter,
+    &'static [&'static str],
+    &'static [&'static str],
+);
 
 async fn check(origin: impl Future<Output = (Site, Snapshot)>, cases: &[Case]) {
     let (site, snapshot) = origin.await;
@@ -134,22 +218,33 @@ async fn check(origin: impl Future<Output = (Site, Snapshot)>, cases: &[Case]) {
 }
 
 const ROLES: [Case; 6] = [
-    ("as it is", |_, _| (), &["do omni/"], &["stop", "ask", "warn"]),
+    (
+        "as it is",
+        |_, _| (),
+        &["do omni/"],
+        &["stop", "ask", "warn"],
+    ),
     (
         "a gateway key of an unknown role writes nothing",
-        |_, snapshot| snapshot.gateway.as_mut().expect("a gateway").role = Some("hotspot operator".to_owned()),
+        |_, snapshot| {
+            snapshot.gateway.as_mut().expect("a gateway").role = Some("hotspot operator".to_owned())
+        },
         &["stop the API key may only read"],
         &[],
     ),
     (
         "nor does one that is admin of the view only",
-        |_, snapshot| snapshot.gateway.as_mut().expect("a gateway").role = Some("View_Only_Admin".to_owned()),
+        |_, snapshot| {
+            snapshot.gateway.as_mut().expect("a gateway").role = Some("View_Only_Admin".to_owned())
+        },
         &["stop the API key may only read"],
         &[],
     ),
     (
         "a site admin writes",
-        |_, snapshot| snapshot.gateway.as_mut().expect("a gateway").role = Some("Site_Admin".to_owned()),
+        |_, snapshot| {
+            snapshot.gateway.as_mut().expect("a gateway").role = Some("Site_Admin".to_owned())
+        },
         &["do omni/"],
         &["stop", "warn"],
     ),
@@ -173,19 +268,35 @@ async fn a_role_that_is_not_known_to_write_stops_the_plan() {
 }
 
 const RIGHTS: [Case; 3] = [
-    ("the class way needs none of ours", |_, snapshot| allow(snapshot, &["VM.Audit", "Sys.Audit", "Mapping.Modify"]), &[], &["stop"]),
+    (
+        "the class way needs none of ours",
+        |_, snapshot| allow(snapshot, &["VM.Audit", "Sys.Audit", "Mapping.Modify"]),
+        &[],
+        &["stop"],
+    ),
     (
         "attaching to the VM does",
         |site, snapshot| {
             allow(snapshot, &["VM.Audit", "Sys.Audit", "Mapping.Modify"]);
-            for gpu in site.clusters[0].machine_sets.iter_mut().flat_map(|set| &mut set.gpus) {
+            for gpu in site.clusters[0]
+                .machine_sets
+                .iter_mut()
+                .flat_map(|set| &mut set.gpus)
+            {
                 gpu.attach = Attach::Vm;
             }
         },
-        &["VM.Config.HWType on /vms, VM.PowerMgmt on /vms, Mapping.Use on /mapping/pci/intel-arc-a310"],
+        &[
+            "VM.Config.HWType on /vms, VM.PowerMgmt on /vms, Mapping.Use on /mapping/pci/intel-arc-a310",
+        ],
         &["Sys.Audit"],
     ),
-    ("without any there is nothing to see", |_, snapshot| allow(snapshot, &[]), &["VM.Audit on /vms, Sys.Audit on /"], &[]),
+    (
+        "without any there is nothing to see",
+        |_, snapshot| allow(snapshot, &[]),
+        &["VM.Audit on /vms, Sys.Audit on /"],
+        &[],
+    ),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -197,7 +308,9 @@ const VERSIONS: [Case; 4] = [
     (
         "an unknown Talos stops a new cluster, and the newest are named in order",
         |_, snapshot| forget_versions(snapshot),
-        &["stop Omni does not know Talos 1.12.2 (it knows 1.13.0, 1.13.0-alpha.1, 1.12.0, 1.11.1, 1.10.0, …)"],
+        &[
+            "stop Omni does not know Talos 1.12.2 (it knows 1.13.0, 1.13.0-alpha.1, 1.12.0, 1.11.1, 1.10.0, …)",
+        ],
         &["were not checked"],
     ),
     (
@@ -217,7 +330,10 @@ const VERSIONS: [Case; 4] = [
             site.machine_classes.insert(class.id.clone(), class);
             snapshot.omni.providers.remove("elsewhere");
         },
-        &["do class/spare", "stop no infra provider elsewhere has registered"],
+        &[
+            "do class/spare",
+            "stop no infra provider elsewhere has registered",
+        ],
         &["not connected"],
     ),
     (
@@ -241,7 +357,12 @@ async fn what_omni_would_refuse_stops_the_plan() {
 
 const RUNNING: [Case; 12] = [
     ("as it is", |_, _| (), &[], &["do ", "stop", "ask", "warn"]),
-    ("a token that only reads is enough", |_, snapshot| allow(snapshot, &AUDIT_ONLY), &[], &["do ", "stop", "ask"]),
+    (
+        "a token that only reads is enough",
+        |_, snapshot| allow(snapshot, &AUDIT_ONLY),
+        &[],
+        &["do ", "stop", "ask"],
+    ),
     (
         "a Talos that Omni lists no more is no matter",
         |_, snapshot| forget_versions(snapshot),
@@ -258,14 +379,19 @@ const RUNNING: [Case; 12] = [
         "until extensions are written",
         |_, snapshot| {
             snapshot.omni.extensions.values_mut().for_each(Vec::clear);
-            snapshot.omni.template_resources.retain(|(kind, _), _| !kind.starts_with("ExtensionsConfigurations."));
+            snapshot
+                .omni
+                .template_resources
+                .retain(|(kind, _), _| !kind.starts_with("ExtensionsConfigurations."));
         },
         &["stop there is no extension siderolabs/"],
         &[],
     ),
     (
         "devices that somebody added to a class stay",
-        |_, snapshot| omni_class(snapshot, GPU_CLASS).push_str("pci_devices: [{mapping: intel-arc-a310}]\n"),
+        |_, snapshot| {
+            omni_class(snapshot, GPU_CLASS).push_str("pci_devices: [{mapping: intel-arc-a310}]\n")
+        },
         &[],
         &["do ", "stop"],
     ),
@@ -273,7 +399,11 @@ const RUNNING: [Case; 12] = [
         "also where the VM way is forced",
         |site, snapshot| {
             omni_class(snapshot, GPU_CLASS).push_str("pci_devices: [{mapping: intel-arc-a310}]\n");
-            for gpu in site.clusters[0].machine_sets.iter_mut().flat_map(|set| &mut set.gpus) {
+            for gpu in site.clusters[0]
+                .machine_sets
+                .iter_mut()
+                .flat_map(|set| &mut set.gpus)
+            {
                 gpu.attach = Attach::Vm;
             }
         },
@@ -282,7 +412,10 @@ const RUNNING: [Case; 12] = [
     ),
     (
         "devices of a class that has nothing to do with GPUs are the file's matter",
-        |_, snapshot| omni_class(snapshot, "home-worker").push_str("pci_devices: [{mapping: intel-arc-a310}]\n"),
+        |_, snapshot| {
+            omni_class(snapshot, "home-worker")
+                .push_str("pci_devices: [{mapping: intel-arc-a310}]\n")
+        },
         &["do class/home-worker"],
         &["stop"],
     ),
@@ -290,7 +423,12 @@ const RUNNING: [Case; 12] = [
         "two declared addresses of a name stand side by side",
         |site, snapshot| {
             let second = record(site, "172.16.8.6");
-            snapshot.gateway.as_mut().expect("a gateway").dns.push(served(&second));
+            snapshot
+                .gateway
+                .as_mut()
+                .expect("a gateway")
+                .dns
+                .push(served(&second));
             site.dns.records.push(second);
         },
         &[],
@@ -306,8 +444,14 @@ const RUNNING: [Case; 12] = [
         "an address is the same in any spelling, and one that is not declared stands in the way",
         |site, snapshot| {
             let records = &mut snapshot.gateway.as_mut().expect("a gateway").dns;
-            let six = WantedRecord { record_type: RecordType::Aaaa, ..record(site, "fd00::5") };
-            records.push(DnsRecord { value: "FD00:0:0:0::5".to_owned(), ..served(&six) });
+            let six = WantedRecord {
+                record_type: RecordType::Aaaa,
+                ..record(site, "fd00::5")
+            };
+            records.push(DnsRecord {
+                value: "FD00:0:0:0::5".to_owned(),
+                ..served(&six)
+            });
             records.push(served(&record(site, "172.16.8.7")));
             site.dns.records.push(six);
         },
@@ -316,7 +460,14 @@ const RUNNING: [Case; 12] = [
     ),
     (
         "encrypted DNS takes the upstream's place",
-        |_, snapshot| snapshot.gateway.as_mut().expect("a gateway").upstream.encrypted = Some("auto".to_owned()),
+        |_, snapshot| {
+            snapshot
+                .gateway
+                .as_mut()
+                .expect("a gateway")
+                .upstream
+                .encrypted = Some("auto".to_owned())
+        },
         &["warn the gateway's encrypted DNS is on (auto) and takes the place of 1.1.1.1"],
         &["do "],
     ),
@@ -335,21 +486,39 @@ fn new_data(plan: &Plan, class: &str) -> serde_json::Value {
         _ => None,
     });
     let resource = resource.unwrap_or_else(|| panic!("{class} is written"));
-    let text = resource.spec["auto_provision"]["provider_data"].as_str().expect("a text");
+    let text = resource.spec["auto_provision"]["provider_data"]
+        .as_str()
+        .expect("a text");
     serde_yaml::from_str(text).expect("it is YAML")
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_class_file_takes_no_devices_out_of_omni() {
     let (mut site, mut snapshot) = running().await;
-    omni_class(&mut snapshot, GPU_CLASS).push_str("pci_devices: [{mapping: by-hand, pcie: true}]\n");
+    omni_class(&mut snapshot, GPU_CLASS)
+        .push_str("pci_devices: [{mapping: by-hand, pcie: true}]\n");
     edit_class(&mut site, GPU_CLASS, "cores: 6", "cores: 8");
     let changed = plan(&site, &snapshot);
     let data = new_data(&changed, GPU_CLASS);
-    assert_eq!((&data["cores"], &data["pci_devices"]), (&json!(8), &json!([{"mapping": "by-hand", "pcie": true}])));
-    assert!(!changed.actions[0].detail.iter().any(|line| line.contains("by-hand")), "{:?}", changed.actions[0].detail);
+    assert_eq!(
+        (&data["cores"], &data["pci_devices"]),
+        (&json!(8), &json!([{"mapping": "by-hand", "pcie": true}]))
+    );
+    assert!(
+        !changed.actions[0]
+            .detail
+            .iter()
+            .any(|line| line.contains("by-hand")),
+        "{:?}",
+        changed.actions[0].detail
+    );
     // The file's own list is the file's matter.
-    edit_class(&mut site, GPU_CLASS, "cores: 8", "pci_devices: [{mapping: intel-arc-a310}]\ncores: 8");
+    edit_class(
+        &mut site,
+        GPU_CLASS,
+        "cores: 8",
+        "pci_devices: [{mapping: intel-arc-a310}]\ncores: 8",
+    );
     let data = new_data(&plan(&site, &snapshot), GPU_CLASS);
     assert_eq!(data["pci_devices"], json!([{"mapping": "intel-arc-a310"}]));
 }
@@ -358,21 +527,37 @@ async fn a_changed_class_file_takes_no_devices_out_of_omni() {
 async fn devices_reach_the_class_whatever_its_data_looks_like() {
     let (mut site, snapshot) = nothing_built_yet().await;
     let given = json!([{"mapping": "intel-arc-a310", "pcie": true}]);
-    edit_class(&mut site, GPU_CLASS, "cores: 6\n", "cores: 6\npci_devices: []\n");
-    assert_eq!(new_data(&plan(&site, &snapshot), GPU_CLASS)["pci_devices"], given);
-    let class = site.machine_classes.get_mut(GPU_CLASS).expect("the class is in a file");
+    edit_class(
+        &mut site,
+        GPU_CLASS,
+        "cores: 6\n",
+        "cores: 6\npci_devices: []\n",
+    );
+    assert_eq!(
+        new_data(&plan(&site, &snapshot), GPU_CLASS)["pci_devices"],
+        given
+    );
+    let class = site
+        .machine_classes
+        .get_mut(GPU_CLASS)
+        .expect("the class is in a file");
     class.resource.spec["auto_provision"]["provider_data"] = class.provider_data.to_string().into();
     let data = new_data(&plan(&site, &snapshot), GPU_CLASS);
     assert_eq!((&data["pci_devices"], &data["cores"]), (&given, &json!(6)));
     // A machine set of one that exists and one to come needs them as well.
     grow(&mut site, "homelab-gpu-workers");
-    assert_eq!(new_data(&plan(&site, &snapshot), GPU_CLASS)["pci_devices"], given);
+    assert_eq!(
+        new_data(&plan(&site, &snapshot), GPU_CLASS)["pci_devices"],
+        given
+    );
 }
 
 fn machine_set(site: &mut Site, change: impl FnOnce(&mut serde_json::Value)) {
     let resources = site.clusters[0].resources.iter_mut();
     let mut sets = resources.filter(|resource| resource.metadata.kind.starts_with("MachineSets."));
-    let set = sets.find(|set| set.metadata.id == WORKERS).expect("the workers' set");
+    let set = sets
+        .find(|set| set.metadata.id == WORKERS)
+        .expect("the workers' set");
     change(&mut set.spec["machine_allocation"]);
 }
 
@@ -410,7 +595,15 @@ async fn a_name_with_two_addresses_is_made_and_stays() {
     let lab = lab(site, 43, Faults::default()).await;
     let first = lab.plan().await;
     let (outcome, _) = lab.apply(&first).await;
-    assert!(outcome.failures.is_empty() && outcome.reached, "{outcome:#?}");
+    assert!(
+        outcome.failures.is_empty() && outcome.reached,
+        "{outcome:#?}"
+    );
     let again = lab.plan().await;
-    assert!(again.is_empty() && !again.is_blocked(), "{}\n{:#?}", render(&again), again.needs_person);
+    assert!(
+        again.is_empty() && !again.is_blocked(),
+        "{}\n{:#?}",
+        render(&again),
+        again.needs_person
+    );
 }

@@ -27,9 +27,8 @@ pub fn render(plan: &Plan) -> String {
 fn symbol(action: &Action) -> &'static str {
     match (&action.change, action.effect) {
         (_, Effect::RollingUpgrade | Effect::MayRebootNodes) => "!",
-        (_, Effect::DestroysMachines) => "-",
+        (Change::ReleaseReservation { .. }, _) | (_, Effect::DestroysMachines) => "-",
         (Change::UpdateResource { .. }, _) => "~",
-        (Change::ReleaseReservation { .. }, _) => "-",
         _ => "+",
     }
 }

@@ -29,7 +29,11 @@ pub(super) fn read(spec: &Value) -> Option<Yaml> {
     let Yaml::Mapping(mut data) = serde_yaml::from_str(text).ok()? else {
         return None;
     };
-    data.remove(KEY).filter(|devices| devices.as_sequence().is_some_and(|devices| !devices.is_empty()))
+    data.remove(KEY).filter(|devices| {
+        devices
+            .as_sequence()
+            .is_some_and(|devices| !devices.is_empty())
+    })
 }
 
 /// The lines that say it in provider data.
@@ -43,7 +47,10 @@ pub(super) fn text(devices: &Yaml) -> String {
 pub(super) fn add(spec: &Value, devices: &Yaml) -> Option<Value> {
     let mut spec = spec.clone();
     let provision = spec.get_mut("auto_provision")?.as_object_mut()?;
-    let before = provision.get("provider_data").and_then(Value::as_str).unwrap_or_default();
+    let before = provision
+        .get("provider_data")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let after = add_to_text(before, devices)?;
     provision.insert("provider_data".to_owned(), Value::String(after));
     Some(spec)
@@ -58,11 +65,20 @@ fn add_to_text(before: &str, devices: &Yaml) -> Option<String> {
     let mut wanted = old.clone();
     wanted.insert(KEY.into(), devices.clone());
     let wanted = Yaml::Mapping(wanted);
-    let line_end = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+    let line_end = if before.is_empty() || before.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     let appended = format!("{before}{line_end}{}", text(devices));
     // Indented, flow-style and JSON texts cannot be appended to; a key that is there would be twice.
-    let is_sound = !old.contains_key(KEY) && serde_yaml::from_str::<Yaml>(&appended).is_ok_and(|found| found == wanted);
-    if is_sound { Some(appended) } else { serde_yaml::to_string(&wanted).ok() }
+    let is_sound = !old.contains_key(KEY)
+        && serde_yaml::from_str::<Yaml>(&appended).is_ok_and(|found| found == wanted);
+    if is_sound {
+        Some(appended)
+    } else {
+        serde_yaml::to_string(&wanted).ok()
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +88,11 @@ mod tests {
     use super::*;
 
     fn gpu() -> Yaml {
-        listed(&[SlotGpu { mapping: "intel-arc-a310".to_owned(), pcie: true, primary: false }])
+        listed(&[SlotGpu {
+            mapping: "intel-arc-a310".to_owned(),
+            pcie: true,
+            primary: false,
+        }])
     }
 
     #[test]
@@ -82,8 +102,14 @@ mod tests {
             ("# a note\ncores: 2", format!("# a note\ncores: 2\n{added}")),
             ("", added.to_owned()),
             ("cores: 2\npci_devices: []\n", format!("cores: 2\n{added}")),
-            ("  cores: 2\n  sockets: 1\n", format!("cores: 2\nsockets: 1\n{added}")),
-            ("{cores: 2, node: pve-1}", format!("cores: 2\nnode: pve-1\n{added}")),
+            (
+                "  cores: 2\n  sockets: 1\n",
+                format!("cores: 2\nsockets: 1\n{added}"),
+            ),
+            (
+                "{cores: 2, node: pve-1}",
+                format!("cores: 2\nnode: pve-1\n{added}"),
+            ),
             ("{\"cores\": 2}\n", format!("cores: 2\n{added}")),
         ] {
             assert_eq!(add_to_text(before, &gpu()), Some(after), "{before}");
@@ -95,7 +121,13 @@ mod tests {
 
     #[test]
     fn specs_of_any_shape_are_taken() {
-        for spec in [json!(null), json!([1]), json!("x"), json!({"match_labels": ["a"]}), json!({"auto_provision": 1})] {
+        for spec in [
+            json!(null),
+            json!([1]),
+            json!("x"),
+            json!({"match_labels": ["a"]}),
+            json!({"auto_provision": 1}),
+        ] {
             assert_eq!(add(&spec, &gpu()), None, "{spec}");
             assert_eq!(read(&spec), None, "{spec}");
         }
@@ -105,9 +137,16 @@ mod tests {
 
     #[test]
     fn a_name_that_looks_like_a_number_stays_a_text() {
-        let devices = listed(&[SlotGpu { mapping: "007".to_owned(), pcie: false, primary: true }]);
+        let devices = listed(&[SlotGpu {
+            mapping: "007".to_owned(),
+            pcie: false,
+            primary: true,
+        }]);
         let text = add_to_text("cores: 2\n", &devices).unwrap();
         let data: Value = serde_yaml::from_str(&text).unwrap();
-        assert_eq!(data["pci_devices"], json!([{"mapping": "007", "primary_gpu": true}]));
+        assert_eq!(
+            data["pci_devices"],
+            json!([{"mapping": "007", "primary_gpu": true}])
+        );
     }
 }

@@ -15,6 +15,8 @@ use crate::ports::{Failure, Hypervisor, PortError, PortResult, System};
 
 /// How long to wait before looking again at a VM that is locked or was written to.
 pub(super) const BEAT: Duration = Duration::from_millis(75);
+/// How many calls in a row may go unanswered.
+const UNANSWERED: u32 = 5;
 /// Indexes of `hostpciN`.
 const INDEXES: std::ops::Range<u8> = 0..16;
 
@@ -39,53 +41,104 @@ pub(super) enum Attached {
     Missed,
 }
 
-/// Attaches every GPU of the slot that the VM does not have. `may_be_running` writes to a running VM too.
+/// When to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// Only before the first start; every moment counts.
+    InWindow,
+    /// To a VM that was stopped for it.
+    Stopped,
+}
+
+/// What one look at the VM led to.
+enum Step {
+    HasAll,
+    Again(PortError),
+    Missed,
+}
+
+/// Attaches every GPU of the slot that the VM does not have.
 pub(super) async fn attach(
     run: &Run,
     port: &dyn Hypervisor,
     slot: &Slot,
     place: &Place,
-    may_be_running: bool,
+    when: When,
 ) -> PortResult<Attached> {
-    // One machine at a time counts devices and writes: two of ours never take the same one.
-    let _one_at_a_time = run.device_writes.lock().await;
-    let view = mappings_of(run, port, slot, place).await?;
-    let mut taken = BTreeSet::new();
-    for gpu in &slot.attach {
-        loop {
-            if !may_be_running && has_started(run, place) {
-                return Ok(Attached::Missed);
+    let mut unanswered = 0;
+    loop {
+        let step = {
+            // Between the count and the write of one machine no other of ours takes the device. While
+            // this one waits for its VM's lock, others go on.
+            let node = run.devices_of(&place.provider, &place.node);
+            let _one_at_a_time = node.lock().await;
+            attach_next(run, port, slot, place, when).await
+        };
+        match step {
+            Ok(Step::HasAll) => break,
+            Ok(Step::Missed) => return Ok(Attached::Missed),
+            Ok(Step::Again(error)) if run.is_over() => return Err(error),
+            Ok(Step::Again(_)) => run.sleep(BEAT).await,
+            // Whether a write arrived shows at the next look.
+            Err(error) if error.failure == Failure::Unreachable && unanswered < UNANSWERED && !run.is_over() => {
+                unanswered += 1;
+                run.sleep(BEAT * unanswered).await;
             }
-            let config = port.vm_config(&place.node, place.vmid).await?;
-            if !is_same_machine(&config, &place.request, &place.uuid) {
-                return Err(not_ours(place));
-            }
-            if has_gpu(&run.site, &view, &place.node, &config, &gpu.mapping, &mut taken) {
-                break;
-            }
-            check_certain(run, port, &view, place, &config, gpu).await?;
-            let index = free_index(&config).ok_or_else(|| refused(place, "all sixteen hostpci slots are in use".to_owned()))?;
-            let written = port
-                .set_config(&place.node, place.vmid, &format!("hostpci{index}"), &value(gpu), &config.digest)
-                .await;
-            match written {
-                Ok(()) => {
-                    taken.insert(index);
-                    break;
-                }
-                // While the VM is being created a mismatch is the creation's own write, not a person's.
-                Err(error) if matches!(error.failure, Failure::Conflict | Failure::Locked) => {
-                    run.sleep(BEAT).await;
-                    if run.is_over() {
-                        return Err(error);
-                    }
-                }
-                Err(error) => return Err(error),
-            }
+            Err(error) => return Err(error),
         }
     }
     let waits = pending_keys(port, place).await?;
     Ok(if waits.is_empty() { Attached::Yes } else { Attached::Pending })
+}
+
+/// Looks at the VM and writes the first GPU that it lacks.
+async fn attach_next(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Place, when: When) -> PortResult<Step> {
+    let view = mappings_of(run, port, slot, place, when).await?;
+    loop {
+        if when == When::InWindow && has_started(run, place) {
+            return Ok(Step::Missed);
+        }
+        let config = port.vm_config(&place.node, place.vmid).await?;
+        if !is_same_machine(&config, &place.request, &place.uuid) {
+            return Err(not_ours(place));
+        }
+        let Some(gpu) = first_lacking(run, &view, slot, place, &config) else {
+            return Ok(Step::HasAll);
+        };
+        let running = check_certain(run, port, &view, place, &config, gpu).await?;
+        if running {
+            // It was started by hand, or the provider's word of it is still on its way.
+            return match when {
+                When::InWindow => Ok(Step::Missed),
+                When::Stopped => Err(refused(place, "the VM runs again".to_owned())),
+            };
+        }
+        let index = free_index(&config).ok_or_else(|| refused(place, "all sixteen hostpci slots are in use".to_owned()))?;
+        match port.set_config(&place.node, place.vmid, &format!("hostpci{index}"), &value(gpu), &config.digest).await {
+            Ok(()) => {}
+            // While the VM is being created a mismatch is the creation's own write, not a person's.
+            Err(error) if matches!(error.failure, Failure::Conflict | Failure::Locked) => return Ok(Step::Again(error)),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn first_lacking<'a>(run: &Run, view: &HypervisorView, slot: &'a Slot, place: &Place, config: &VmConfig) -> Option<&'a SlotGpu> {
+    let mut taken = BTreeSet::new();
+    slot.attach.iter().find(|gpu| !has_gpu(&run.site, view, &place.node, config, &gpu.mapping, &mut taken))
+}
+
+/// Fails where the start of a VM would not be certain to work with the GPUs it lacks. Writes nothing.
+pub(super) async fn check(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Place) -> PortResult<()> {
+    let view = mappings_of(run, port, slot, place, When::Stopped).await?;
+    let config = port.vm_config(&place.node, place.vmid).await?;
+    if !is_same_machine(&config, &place.request, &place.uuid) {
+        return Err(not_ours(place));
+    }
+    match first_lacking(run, &view, slot, place, &config) {
+        Some(gpu) => check_certain(run, port, &view, place, &config, gpu).await.map(|_| ()),
+        None => Ok(()),
+    }
 }
 
 /// The `hostpciN` keys that wait for a stop and start.
@@ -124,7 +177,7 @@ pub(super) fn has_started(run: &Run, place: &Place) -> bool {
     run.signals.now(&place.request).is_some_and(|machine| !machine.start_task.is_empty())
 }
 
-async fn mappings_of(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Place) -> PortResult<HypervisorView> {
+async fn mappings_of(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Place, when: When) -> PortResult<HypervisorView> {
     let mut view = HypervisorView::default();
     for mapping in port.pci_mappings(Some(&place.node)).await? {
         let errors = mapping.checks.iter().filter(|(severity, _)| severity == "error");
@@ -132,15 +185,27 @@ async fn mappings_of(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Plac
         view.mapping_findings.insert((mapping.id.clone(), place.node.clone()), errors);
         view.mappings.insert(mapping.id.clone(), mapping);
     }
-    // Only VMs that want the same device are read again: the window is short.
-    for (request, provider) in rivals(run, slot) {
-        if let Some(machine) = run.signals.now(&request).filter(|machine| machine.vmid != 0)
-            && provider == place.provider
-            && machine.node == place.node
-            && machine.vmid != place.vmid
-            && let Ok(config) = port.vm_config(&machine.node, machine.vmid).await
-        {
-            view.configs.insert(machine.vmid, (machine.node, config));
+    // Only VMs that want the same device are read again: the window is short. Later there is time for all.
+    let others: Vec<(u32, String)> = match when {
+        When::InWindow => rivals(run, slot)
+            .into_iter()
+            .filter(|(_, provider)| *provider == place.provider)
+            .filter_map(|(request, _)| run.signals.now(&request))
+            .map(|machine| (machine.vmid, machine.node))
+            .collect(),
+        When::Stopped => port.vms().await?.into_iter().filter(|row| !row.template).map(|row| (row.vmid, row.node)).collect(),
+    };
+    for (vmid, node) in others {
+        if vmid == 0 || vmid == place.vmid || node != place.node {
+            continue;
+        }
+        match port.vm_config(&node, vmid).await {
+            Ok(config) => {
+                view.configs.insert(vmid, (node, config));
+            }
+            Err(error) if error.failure == Failure::NotFound => {}
+            // A VM that cannot be read may have the device.
+            Err(error) => return Err(error),
         }
     }
     Ok(view)
@@ -155,6 +220,7 @@ fn rivals(run: &Run, slot: &Slot) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Whether the VM runs, where nothing speaks against the attach.
 async fn check_certain(
     run: &Run,
     port: &dyn Hypervisor,
@@ -162,12 +228,13 @@ async fn check_certain(
     place: &Place,
     config: &VmConfig,
     gpu: &SlotGpu,
-) -> PortResult<()> {
+) -> PortResult<bool> {
     let id = &gpu.mapping;
     if gpu.pcie && !config.is_q35() {
         return Err(refused(place, format!("{id} is to be PCIe, but the VM is not of machine type q35")));
     }
-    if port.vm_status(&place.node, place.vmid).await?.ha_managed {
+    let status = port.vm_status(&place.node, place.vmid).await?;
+    if status.ha_managed {
         return Err(refused(place, "the VM is managed by Proxmox HA".to_owned()));
     }
     let key = (id.clone(), place.node.clone());
@@ -179,7 +246,7 @@ async fn check_certain(
         let users = if free.users.is_empty() { "the mapping has no entry for it".to_owned() } else { format!("in use by {}", free.users.join(", ")) };
         return Err(refused(place, format!("no device of {id} is free on {}: {users}", place.node)));
     }
-    Ok(())
+    Ok(status.status == "running")
 }
 
 fn free_index(config: &VmConfig) -> Option<u8> {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use unifi_client::Mac;
 
-use super::attach::{self, Attached, BEAT, Place};
-use super::{Event, Outcome, Run, Worked, finding, power, reserve, wait};
+use super::attach::{self, Attached, BEAT, Place, When};
+use super::{Event, Outcome, Run, Worked, finding, late, reserve, wait};
 use crate::diagnostic::Diagnostic;
 use crate::machines::{self, is_same_machine};
-use crate::observe::{Snapshot, Stage, refresh};
+use crate::observe::{Snapshot, refresh};
 use crate::plan::{self, Finding, Plan, Slot};
 use crate::ports::{Failure, Hypervisor, PortResult, System};
 
@@ -19,16 +19,16 @@ use crate::ports::{Failure, Hypervisor, PortResult, System};
 const REQUESTS_WITHIN: Duration = Duration::from_secs(30);
 /// How long a VM is looked at every [`BEAT`] before that becomes every second.
 const QUICK_LOOKS: Duration = Duration::from_secs(30);
-/// How long a start may take to show after the signal that it began.
-const START_SHOWS_WITHIN: Duration = Duration::from_secs(600);
+/// How often a reservation is tried while the gateway does not answer.
+const RESERVE_TRIES: u32 = 6;
 
 /// What one machine's work ended with.
 #[derive(Debug, Default)]
-struct Ended {
+pub(super) struct Ended {
     machine: String,
-    worked: Worked,
-    failures: Vec<Finding>,
-    needs_person: Vec<Finding>,
+    pub(super) worked: Worked,
+    pub(super) failures: Vec<Finding>,
+    pub(super) needs_person: Vec<Finding>,
 }
 
 /// Fills the plan's slots with machine requests, works on all of them, and waits for the site.
@@ -46,6 +46,9 @@ pub(super) async fn work_all(run: &Arc<Run>, plan: &Plan, before: Snapshot, outc
     for slot in slots.iter().filter(|slot| slot.request.is_some()) {
         works.spawn(work(Arc::clone(run), slot.clone()));
     }
+    for (slot, place) in switched_off(run, &snapshot, &slots) {
+        works.spawn(resume(Arc::clone(run), slot, place));
+    }
     let mut collect = async || {
         while let Some(ended) = works.join_next().await {
             match ended {
@@ -54,7 +57,13 @@ pub(super) async fn work_all(run: &Arc<Run>, plan: &Plan, before: Snapshot, outc
             }
         }
     };
-    let waiting = wait::wait(run, &snapshot, &slots);
+    let waiting = async {
+        let waited = wait::wait(run, &snapshot, &slots).await;
+        if run.options.wait != Some(wait::Wait::None) {
+            run.settled.send_replace(true);
+        }
+        waited
+    };
     let ((), waited) = tokio::join!(collect(), waiting);
     wait::conclude(run, waited, outcome);
 }
@@ -67,11 +76,19 @@ fn take(ended: Ended, outcome: &mut Outcome) {
 
 /// Waits until Omni has made all machine requests, so that addresses are bound by id and not by chance.
 async fn requests_made(run: &Run, before: Snapshot) -> PortResult<Snapshot> {
-    let mut snapshot = refresh(&run.site, &run.ports, &before).await?;
     let began = run.ports.clock.now();
+    let is_late = || run.is_over() || run.ports.clock.now().saturating_sub(began) >= REQUESTS_WITHIN;
     let mut told = false;
+    let mut snapshot = loop {
+        match refresh(&run.site, &run.ports, &before).await {
+            Ok(snapshot) => break snapshot,
+            Err(error) if is_late() => return Err(error),
+            Err(error) => run.events.tell(Event::Note { text: error.to_string() }),
+        }
+        run.sleep(Duration::from_secs(1)).await;
+    };
     while machines::missing(&run.site, &snapshot).values().any(|missing| *missing > 0) {
-        if run.is_over() || run.ports.clock.now().saturating_sub(began) >= REQUESTS_WITHIN {
+        if is_late() {
             break;
         }
         if !told {
@@ -79,7 +96,10 @@ async fn requests_made(run: &Run, before: Snapshot) -> PortResult<Snapshot> {
             told = true;
         }
         run.sleep(Duration::from_millis(250)).await;
-        snapshot = refresh(&run.site, &run.ports, &snapshot).await?;
+        match refresh(&run.site, &run.ports, &snapshot).await {
+            Ok(next) => snapshot = next,
+            Err(error) => run.events.tell(Event::Note { text: error.to_string() }),
+        }
     }
     Ok(snapshot)
 }
@@ -111,48 +131,126 @@ fn consented(plan: &Plan, now: Plan, outcome: &mut Outcome) -> Vec<Slot> {
 async fn work(run: Arc<Run>, slot: Slot) -> Ended {
     let machine = slot.request.clone().unwrap_or_default();
     let mut ended = Ended { machine: machine.clone(), ..Ended::default() };
+    tokio::select! {
+        () = work_on(&run, &slot, &machine, &mut ended) => {}
+        () = torn_down(&run, &machine) => run.events.machine(&machine, "is being torn down: nothing more is done for it"),
+    }
+    ended
+}
+
+/// Comes when a machine request that was there is torn down, or gone.
+async fn torn_down(run: &Run, machine: &str) {
+    let mut was_there = false;
+    loop {
+        match run.ports.omni.get(&omni_client::kinds::MACHINE_REQUEST, machine).await {
+            Ok(Some(request)) if request.metadata.phase == omni_client::Phase::Running => was_there = true,
+            Ok(Some(_)) => return,
+            // Listed machines have no request.
+            Ok(None) if was_there => return,
+            Ok(None) | Err(_) => {}
+        }
+        run.sleep(Duration::from_secs(5)).await;
+    }
+}
+
+async fn work_on(run: &Run, slot: &Slot, machine: &str, ended: &mut Ended) {
     let Some(port) = run.ports.hypervisors.get(&slot.provider).cloned() else {
-        work_without_hypervisor(&run, &slot, &machine, &mut ended).await;
-        return ended;
+        work_without_hypervisor(run, slot, machine, ended).await;
+        return;
     };
-    let Some((place, mac)) = find_vm(&run, port.as_ref(), &slot, &machine, &mut ended).await else {
-        return ended;
+    let Some((place, mac)) = find_vm(run, port.as_ref(), slot, machine, ended).await else {
+        return;
     };
-    let in_window = !attach::has_started(&run, &place);
-    let reserving = async {
-        let (Some(wanted), Some(mac)) = (&slot.address, mac) else {
-            return Ok(());
-        };
-        reserve::reserve(&run, &slot, &machine, wanted, mac).await?;
-        run.events.machine(&machine, format!("reserved {} for {mac}", wanted.address));
-        Ok(())
-    };
+    let in_window = !attach::has_started(run, &place);
     let attaching = async {
         if slot.attach.is_empty() {
             return Ok(Attached::Yes);
         }
-        let attached = if in_window { in_the_window(&run, port.as_ref(), &slot, &place).await? } else { Attached::Missed };
+        let attached =
+            if in_window { attach::attach(run, port.as_ref(), slot, &place, When::InWindow).await? } else { Attached::Missed };
         let told = match attached {
             Attached::Yes => "GPU attached before the first start",
             Attached::Pending | Attached::Missed => "the VM was started before its GPU could be attached",
         };
-        run.events.machine(&machine, told);
+        run.events.machine(machine, told);
         Ok(attached)
     };
-    let (reserved, attached) = tokio::join!(reserving, attaching);
-    if let Err(error) = reserved {
-        ended.failures.push(finding(&format!("no address was reserved for {machine}"), error));
-    } else {
-        ended.worked.reserved_in_window = slot.address.is_some() && !attach::has_started(&run, &place);
+    let (reserved, attached) = tokio::join!(reserve_for(run, slot, machine, mac), attaching);
+    match reserved {
+        Err(error) => ended.failures.push(finding(&format!("no address was reserved for {machine}"), error)),
+        Ok(()) => ended.worked.reserved_in_window = slot.address.is_some() && !attach::has_started(run, &place),
     }
     match attached {
         Ok(Attached::Yes) if slot.attach.is_empty() => {}
         Ok(Attached::Yes) => {
             ended.worked.attached_in_window = in_window;
-            after_start(&run, port.as_ref(), &slot, &place, &mut ended).await;
+            late::after_start(run, port.as_ref(), slot, &place, ended).await;
         }
-        Ok(Attached::Pending | Attached::Missed) => late(&run, port.as_ref(), &slot, &place, &mut ended).await,
+        Ok(Attached::Pending | Attached::Missed) => late::late(run, port.as_ref(), slot, &place, ended).await,
         Err(error) => ended.failures.push(finding(&format!("{machine} got no GPU"), error)),
+    }
+}
+
+/// Reserves the slot's address. Each try looks before it writes, so one whose answer was lost may be repeated.
+async fn reserve_for(run: &Run, slot: &Slot, machine: &str, mac: Option<Mac>) -> PortResult<()> {
+    let (Some(wanted), Some(mac)) = (&slot.address, mac) else {
+        return Ok(());
+    };
+    let mut tries = 1;
+    loop {
+        match reserve::reserve(run, slot, machine, wanted, mac).await {
+            Ok(()) => {
+                run.events.machine(machine, format!("reserved {} for {mac}", wanted.address));
+                return Ok(());
+            }
+            Err(error) if error.failure == Failure::Unreachable && tries < RESERVE_TRIES && !run.is_over() => {
+                run.events.tell(Event::Note { text: error.to_string() });
+                run.sleep(Duration::from_secs(1 << tries)).await;
+                tries += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Machines of sets with GPUs whose VM the provider started and that is off now: an earlier run may have
+/// died between its stop and its start.
+fn switched_off(run: &Run, snapshot: &Snapshot, slots: &[Slot]) -> Vec<(Slot, Place)> {
+    let all = machines::machines(&run.site, snapshot);
+    let off = all.iter().filter(|machine| !machine.set.gpus.is_empty());
+    off.filter_map(|machine| {
+        let (request, provider, vm) = (machine.request?, machine.provider?, machine.vm?);
+        let worked_on = slots.iter().any(|slot| slot.request.as_deref() == Some(machine.id) && !slot.attach.is_empty());
+        if vm.running || provider.start_task.is_empty() || worked_on {
+            return None;
+        }
+        let slot = Slot {
+            cluster: machine.cluster.name.clone(),
+            machine_set: machine.set.id.clone(),
+            number: 0,
+            request: Some(machine.id.to_owned()),
+            provider: request.provider.clone(),
+            control_plane: machine.set.control_plane,
+            address: None,
+            attach: Vec::new(),
+            by_class: Vec::new(),
+        };
+        let place = Place {
+            provider: request.provider.clone(),
+            node: vm.node.to_owned(),
+            vmid: vm.vmid,
+            request: machine.id.to_owned(),
+            uuid: provider.uuid.clone(),
+        };
+        Some((slot, place))
+    })
+    .collect()
+}
+
+async fn resume(run: Arc<Run>, slot: Slot, place: Place) -> Ended {
+    let mut ended = Ended { machine: place.request.clone(), ..Ended::default() };
+    if let Some(port) = run.ports.hypervisors.get(&place.provider) {
+        late::late(&run, port.as_ref(), &slot, &place, &mut ended).await;
     }
     ended
 }
@@ -166,8 +264,12 @@ async fn find_vm(
     ended: &mut Ended,
 ) -> Option<(Place, Option<Mac>)> {
     let signal = tokio::select! {
-        signal = run.signals.until(machine, |signal| signal.vmid != 0 && !signal.uuid.is_empty()) => signal?,
-        () = over(run) => return None,
+        signal = run.signals.until(machine, |signal| signal.vmid != 0 && !signal.uuid.is_empty()) => signal,
+        () = run.settles() => None,
+    };
+    let Some(signal) = signal else {
+        no_vm(run, slot, machine, "the provider has made none", ended);
+        return None;
     };
     run.events.machine(machine, format!("VM {} is made on {}", signal.vmid, signal.node));
     let nic = slot.address.as_ref().map_or("net0", |address| address.nic.as_str());
@@ -179,164 +281,62 @@ async fn find_vm(
         uuid: signal.uuid,
     };
     let began = run.ports.clock.now();
+    let mut told = false;
     loop {
-        match port.vm_config(&place.node, place.vmid).await {
+        let problem = match port.vm_config(&place.node, place.vmid).await {
             Ok(config) if config.lock().is_none() && is_same_machine(&config, machine, &place.uuid) => {
                 let mac = config.mac(nic).and_then(|mac| mac.parse().ok());
                 return Some((place, mac));
             }
-            Ok(_) => {}
+            Ok(config) => match config.lock() {
+                Some(lock) => format!("it is locked ({lock})"),
+                None => "its name or UUID is another machine's".to_owned(),
+            },
             Err(error) if matches!(error.failure, Failure::Denied | Failure::Unauthorized) => {
                 ended.failures.push(finding(&format!("the VM of {machine} cannot be read"), error));
                 return None;
             }
-            // Migrated: its row says where it is; identity is checked by the next read.
-            Err(error) if error.failure == Failure::NotFound => {
-                if let Some(row) = moved(port, &place).await {
+            Err(error) => {
+                // Migrated: its row says where it is; identity is checked by the next read.
+                if error.failure == Failure::NotFound
+                    && let Some(row) = moved(port, &place).await
+                {
                     place.node = row;
                 }
+                error.message
             }
-            Err(_) => {}
-        }
-        if run.is_over() {
+        };
+        if run.is_settled() {
+            no_vm(run, slot, machine, &problem, ended);
             return None;
         }
         let quick = run.ports.clock.now().saturating_sub(began) < QUICK_LOOKS;
+        if !quick && !told {
+            run.events.tell(Event::Waiting { what: format!("the VM {} of {machine}: {problem}", place.vmid) });
+            told = true;
+        }
         run.sleep(if quick { BEAT } else { Duration::from_secs(1) }).await;
+        // A crashed provider makes its VM again, under another id.
+        if let Some(now) = run.signals.now(machine).filter(|now| now.vmid != 0 && !now.uuid.is_empty())
+            && now.vmid != place.vmid
+        {
+            place = Place { node: now.node, vmid: now.vmid, uuid: now.uuid, ..place };
+        }
+    }
+}
+
+/// A machine that nothing could be done for. What the user stopped, or what ran out of time, is told elsewhere.
+fn no_vm(run: &Run, slot: &Slot, machine: &str, problem: &str, ended: &mut Ended) {
+    if !run.is_over() {
+        let error = Diagnostic::error(format!("{machine} got no address and no GPU from us: its VM could not be used, {problem}"))
+            .hint("look at the VM in Proxmox, then run it again");
+        ended.failures.push(Finding::of(System::Proxmox(slot.provider.clone()), error));
     }
 }
 
 async fn moved(port: &dyn Hypervisor, place: &Place) -> Option<String> {
     let rows = port.vms().await.ok()?;
     rows.into_iter().find(|row| row.vmid == place.vmid && row.node != place.node).map(|row| row.node)
-}
-
-async fn over(run: &Run) {
-    while !run.is_over() {
-        run.sleep(Duration::from_secs(1)).await;
-    }
-}
-
-async fn in_the_window(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Place) -> PortResult<Attached> {
-    let attached = attach::attach(run, port, slot, place, false).await?;
-    if attached == Attached::Yes && port.vm_status(&place.node, place.vmid).await?.status == "running" {
-        // The start may have read the configuration just before the write.
-        let current = port.vm_config_current(&place.node, place.vmid).await?;
-        let all = slot.attach.iter().all(|gpu| {
-            current.hostpci().values().any(|device| device.mapping.as_deref() == Some(gpu.mapping.as_str()))
-        });
-        return Ok(if all { Attached::Yes } else { Attached::Pending });
-    }
-    Ok(attached)
-}
-
-/// Looks at the start after an attach of ours: one that failed leaves the request stuck for good.
-async fn after_start(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Place, ended: &mut Ended) {
-    let signal = tokio::select! {
-        signal = run.signals.until(&place.request, |signal| !signal.start_task.is_empty()) => signal,
-        () = over(run) => None,
-    };
-    let Some(upid) = signal.and_then(|signal| signal.start_task.parse().ok()) else {
-        return;
-    };
-    let Err(error) = power::finished(run, port, place, &upid, START_SHOWS_WITHIN).await else {
-        return;
-    };
-    if error.failure != Failure::Other {
-        return;
-    }
-    let detached = attach::detach(port, slot, place).await;
-    let mut diagnostic = Diagnostic::error(format!("the start failed with the GPU: {}", error.message)).hint(format!(
-        "the provider never tries again: `omnictl delete machinerequest -n infra-provider {}` makes Omni replace the machine",
-        place.request
-    ));
-    if let Err(error) = detached {
-        diagnostic.message = format!("{}; it could not be detached either: {}", diagnostic.message, error.message);
-    }
-    ended.worked.attached_in_window = false;
-    ended.needs_person.push(Finding::of(System::Proxmox(place.provider.clone()), diagnostic));
-}
-
-/// A GPU that missed the window: only in maintenance, or on an installed worker when allowed.
-async fn late(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Place, ended: &mut Ended) {
-    loop {
-        if run.is_over() {
-            report_late(run, port, place, "there was no time left to do it", ended).await;
-            return;
-        }
-        match moment(run, place).await {
-            Ok(Moment::Free) => {
-                if restart_with_gpu(run, port, slot, place, ended).await {
-                    return;
-                }
-            }
-            Ok(Moment::Installed) if slot.control_plane => {
-                report_late(run, port, place, "it is a control plane member", ended).await;
-                return;
-            }
-            Ok(Moment::Installed) if !run.options.allow_restart => {
-                report_late(run, port, place, "--allow-restart was not given", ended).await;
-                return;
-            }
-            Ok(Moment::Installed) => {
-                restart_with_gpu(run, port, slot, place, ended).await;
-                return;
-            }
-            Ok(Moment::Busy) | Err(_) => {}
-        }
-        run.sleep(Duration::from_secs(2)).await;
-    }
-}
-
-enum Moment {
-    /// In maintenance, not yet in a cluster.
-    Free,
-    /// Installed and running.
-    Installed,
-    /// Booting, installing, upgrading, rebooting: hands off.
-    Busy,
-}
-
-async fn moment(run: &Run, place: &Place) -> PortResult<Moment> {
-    let view = crate::observe::machine_now(run.ports.omni.as_ref(), &place.uuid).await?;
-    Ok(match view {
-        (_, Some(member)) if member.stage == Stage::Running => Moment::Installed,
-        (Some(state), None) if state.maintenance && state.cluster.is_none() => Moment::Free,
-        _ => Moment::Busy,
-    })
-}
-
-/// Stops, attaches, starts. False when the guest would not power off and it may be tried again.
-async fn restart_with_gpu(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Place, ended: &mut Ended) -> bool {
-    run.events.machine(&place.request, "stopping it to attach its GPU");
-    if let Err(error) = power::shut_down(run, port, place).await {
-        run.events.machine(&place.request, error.message);
-        return false;
-    }
-    ended.worked.restarts += 1;
-    let attached = attach::attach(run, port, slot, place, true).await;
-    // It was running before: it is started again whatever became of the GPU.
-    let started = power::start(run, port, place).await;
-    if let Err(error) = attached {
-        ended.failures.push(finding(&format!("{} got no GPU", place.request), error));
-    }
-    if let Err(error) = started {
-        ended.needs_person.push(finding(&format!("{} did not start again", place.request), error));
-    } else {
-        run.events.machine(&place.request, "started again");
-    }
-    true
-}
-
-async fn report_late(run: &Run, port: &dyn Hypervisor, place: &Place, why: &str, ended: &mut Ended) {
-    let reverted = attach::revert(port, place).await;
-    let mut error = Diagnostic::error(format!("{} runs without its GPU: it was started first, and {why}", place.request))
-        .hint("run it again with --allow-restart: a worker is then stopped and started once");
-    if let Err(problem) = reverted {
-        error.message = format!("{}; the change that waits for a restart could not be taken back: {}", error.message, problem.message);
-    }
-    run.events.machine(&place.request, "runs without its GPU");
-    ended.needs_person.push(Finding::of(System::Proxmox(place.provider.clone()), error));
 }
 
 /// Without Proxmox the MAC comes from Omni once the machine has joined; the reboot after the install

@@ -16,6 +16,7 @@ mod attach;
 mod dns;
 mod event;
 mod known;
+mod late;
 mod machine;
 mod power;
 mod reserve;
@@ -76,10 +77,12 @@ pub(crate) struct Run {
     pub(crate) signals: signals::Signals,
     /// The gateway takes one write at a time.
     pub(crate) gateway_writes: Mutex<()>,
-    /// Devices are counted and attached by one machine at a time.
-    pub(crate) device_writes: Mutex<()>,
+    /// Devices of a node, by provider and node, are counted and attached by one machine at a time.
+    device_writes: std::sync::Mutex<BTreeMap<(String, String), Arc<Mutex<()>>>>,
     /// All slots of this run: machines that want the same device are read again before a write.
     pub(crate) rivals: watch::Sender<Vec<Slot>>,
+    /// Turns true when every machine is where it will be: what still waits for one need not.
+    pub(crate) settled: watch::Sender<bool>,
     started: Duration,
 }
 
@@ -92,6 +95,24 @@ impl Run {
     /// Whether to begin nothing new: the user stopped it or the deadline passed.
     pub(crate) fn is_over(&self) -> bool {
         *self.options.stop.borrow() || self.left().is_zero()
+    }
+
+    /// Whether nothing will move any more that a machine's work could wait for.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_over() || *self.settled.borrow()
+    }
+
+    /// Comes when [`is_settled`](Self::is_settled) holds.
+    pub(crate) async fn settles(&self) {
+        while !self.is_settled() {
+            self.sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// The lock of one node's devices. A node whose writes hang holds up no other.
+    pub(crate) fn devices_of(&self, provider: &str, node: &str) -> Arc<Mutex<()>> {
+        let mut locks = self.device_writes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(locks.entry((provider.to_owned(), node.to_owned())).or_default())
     }
 
     pub(crate) async fn sleep(&self, duration: Duration) {
@@ -116,8 +137,9 @@ pub async fn apply(
         events,
         signals,
         gateway_writes: Mutex::new(()),
-        device_writes: Mutex::new(()),
+        device_writes: std::sync::Mutex::default(),
         rivals: watch::Sender::new(Vec::new()),
+        settled: watch::Sender::new(false),
         started,
     });
     let mut outcome = Outcome { needs_person: plan.left_to_person.clone(), ..Outcome::default() };

@@ -11,6 +11,7 @@
 mod crash;
 mod engine;
 mod homelab;
+mod missed;
 mod tripwire;
 mod addresses;
 mod gpus;

@@ -60,7 +60,7 @@ pub(super) async fn work_all(run: &Arc<Run>, plan: &Plan, before: Snapshot, outc
     let waiting = async {
         let waited = wait::wait(run, &snapshot, &slots).await;
         if run.options.wait != Some(wait::Wait::None) {
-            run.settled.send_replace(true);
+            run.settled.send_replace(Some(run.ports.clock.now()));
         }
         waited
     };

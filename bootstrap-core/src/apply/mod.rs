@@ -27,6 +27,9 @@ pub use event::{Event, Events};
 pub use wait::Wait;
 pub(crate) use wait::step;
 
+/// What is known of settled machines may still be on its way to those who wait for it.
+const NEWS_TRAVELS: Duration = Duration::from_secs(15);
+
 /// How to apply.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -81,8 +84,8 @@ pub(crate) struct Run {
     device_writes: std::sync::Mutex<BTreeMap<(String, String), Arc<Mutex<()>>>>,
     /// All slots of this run: machines that want the same device are read again before a write.
     pub(crate) rivals: watch::Sender<Vec<Slot>>,
-    /// Turns true when every machine is where it will be: what still waits for one need not.
-    pub(crate) settled: watch::Sender<bool>,
+    /// Since when every machine is where it will be: what still waits for one need not.
+    pub(crate) settled: watch::Sender<Option<Duration>>,
     started: Duration,
 }
 
@@ -99,7 +102,8 @@ impl Run {
 
     /// Whether nothing will move any more that a machine's work could wait for.
     pub(crate) fn is_settled(&self) -> bool {
-        self.is_over() || *self.settled.borrow()
+        let since = *self.settled.borrow();
+        self.is_over() || since.is_some_and(|since| self.ports.clock.now().saturating_sub(since) >= NEWS_TRAVELS)
     }
 
     /// Comes when [`is_settled`](Self::is_settled) holds.
@@ -139,7 +143,7 @@ pub async fn apply(
         gateway_writes: Mutex::new(()),
         device_writes: std::sync::Mutex::default(),
         rivals: watch::Sender::new(Vec::new()),
-        settled: watch::Sender::new(false),
+        settled: watch::Sender::new(None),
         started,
     });
     let mut outcome = Outcome { needs_person: plan.left_to_person.clone(), ..Outcome::default() };

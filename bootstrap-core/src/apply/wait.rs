@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::attach::Place;
 use super::{Event, Outcome, Run, power};
 use crate::diagnostic::Diagnostic;
-use crate::machines::{Machine, machines};
+use crate::machines::{Machine, is_same_machine, machines};
 use crate::observe::{Snapshot, Stage, refresh, refresh_gateway};
 use crate::plan::{Finding, Slot};
-use crate::ports::System;
+use crate::ports::{Failure, PortError, PortResult, System};
 use crate::site::ClusterIntent;
 
 const BETWEEN: Duration = Duration::from_secs(2);
@@ -35,6 +36,7 @@ pub(super) struct Waited {
     reached: bool,
     missing: Vec<String>,
     needs_person: Vec<Finding>,
+    restarted: Vec<String>,
 }
 
 struct Seen {
@@ -80,6 +82,9 @@ pub(super) async fn wait(run: &Run, first: &Snapshot, slots: &[Slot]) -> Waited 
 pub(super) fn conclude(run: &Run, waited: Waited, outcome: &mut Outcome) {
     outcome.reached = waited.reached;
     outcome.needs_person.extend(waited.needs_person);
+    for machine in waited.restarted {
+        outcome.machines.entry(machine).or_default().restarts += 1;
+    }
     if waited.reached || *run.options.stop.borrow() || !run.left().is_zero() {
         return;
     }
@@ -278,29 +283,86 @@ async fn check_starts(
     }
 }
 
-/// An installed node that still has another address than the one reserved for it.
+/// Installed nodes that still have another address than the one reserved for them. Workers are
+/// restarted for it where that is allowed, one after another.
 async fn check_addresses(run: &Run, snapshot: &mut Snapshot, waited: &mut Waited) {
     if snapshot.gateway.is_none() {
         return;
     }
+    let mut wrong = still_wrong(run, snapshot).await;
+    if run.options.allow_restart && !run.is_over() {
+        let mut failed = Vec::new();
+        for (machine, _) in wrong.iter().filter(|(machine, _)| !machine.control_plane) {
+            run.events.machine(&machine.place.request, "restarting it for its reserved address");
+            match restart(run, &machine.place).await {
+                Ok(()) => waited.restarted.push(machine.place.request.clone()),
+                Err(error) => failed.push(super::finding(&format!("{} was not restarted", machine.place.request), error)),
+            }
+        }
+        if !waited.restarted.is_empty() {
+            wrong = still_wrong(run, snapshot).await;
+        }
+        waited.needs_person.extend(failed);
+    }
+    waited.needs_person.extend(wrong.into_iter().map(|(_, finding)| finding));
+}
+
+struct Restartable {
+    place: Place,
+    control_plane: bool,
+}
+
+/// What is wrong after nodes had the time to take their addresses.
+async fn still_wrong(run: &Run, snapshot: &mut Snapshot) -> Vec<(Restartable, Finding)> {
     let began = run.ports.clock.now();
     loop {
         if let Err(error) = refresh_gateway(&run.ports, snapshot).await {
             run.events.tell(Event::Note { text: error.to_string() });
         }
-        let wrong: Vec<Finding> = machines(&run.site, snapshot).iter().filter_map(wrong_address).collect();
-        if wrong.is_empty() {
-            return;
-        }
-        if run.is_over() || run.ports.clock.now().saturating_sub(began) >= ADDRESS_WITHIN {
-            waited.needs_person.extend(wrong);
-            return;
+        let all = machines(&run.site, snapshot);
+        let restarting = all.iter().any(|machine| !is_running(machine));
+        let wrong: Vec<_> = all.iter().filter_map(|machine| Some((restartable(machine), wrong_address(machine)?))).collect();
+        let late = run.is_over() || run.ports.clock.now().saturating_sub(began) >= ADDRESS_WITHIN;
+        if late || (wrong.is_empty() && !restarting) {
+            return wrong;
         }
         run.sleep(BETWEEN).await;
         if let Ok(next) = refresh(&run.site, &run.ports, snapshot).await {
             *snapshot = next;
         }
     }
+}
+
+fn restartable(machine: &Machine<'_>) -> Restartable {
+    let provider = machine.provider.cloned().unwrap_or_default();
+    Restartable {
+        place: Place {
+            provider: machine.request.map(|request| request.provider.clone()).unwrap_or_default(),
+            node: machine.vm.map_or(provider.node, |vm| vm.node.to_owned()),
+            vmid: provider.vmid,
+            request: machine.id.to_owned(),
+            uuid: provider.uuid,
+        },
+        control_plane: machine.set.control_plane,
+    }
+}
+
+async fn restart(run: &Run, place: &Place) -> PortResult<()> {
+    let refused = |message: &str| PortError {
+        system: System::Proxmox(place.provider.clone()),
+        failure: Failure::Other,
+        message: message.to_owned(),
+        hint: Some("reboot it with `talosctl reboot`".to_owned()),
+    };
+    let Some(port) = run.ports.hypervisors.get(&place.provider) else {
+        return Err(refused("it is on no Proxmox cluster of this site"));
+    };
+    let config = port.vm_config(&place.node, place.vmid).await?;
+    if !is_same_machine(&config, &place.request, &place.uuid) {
+        return Err(refused("its VM could not be told for certain"));
+    }
+    power::shut_down(run, port.as_ref(), place).await?;
+    power::start(run, port.as_ref(), place).await
 }
 
 fn wrong_address(machine: &Machine<'_>) -> Option<Finding> {

@@ -197,12 +197,18 @@ fn log_to_stderr(common: &Common) {
             "debug,bootstrap_core=trace,bins=trace,omni_client=trace,proxmox_client=trace,unifi_client=trace,api_transport=trace"
         }
     };
-    // A refused certificate is told as an error with its next step; the verifier's own line would come before it.
-    let level = format!("{level},rustls_platform_verifier=off");
     let filter = environment("RUST_LOG").and_then(|filter| EnvFilter::try_new(filter).ok());
+    let mut filter = filter.unwrap_or_else(|| EnvFilter::new(level));
+    // The first tells of a refused certificate, which is told as an error with its next step. The second takes private
+    // keys apart while it logs, which nobody needs to see at any level.
+    for silent in ["rustls_platform_verifier=off", "pgp=off"] {
+        if let Ok(directive) = silent.parse() {
+            filter = filter.add_directive(directive);
+        }
+    }
     // A second call in one process, in tests, keeps the first.
     let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(level)))
+        .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(common.verbose > 1)

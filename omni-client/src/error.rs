@@ -319,8 +319,9 @@ fn unauthenticated(clock_ahead: Option<i64>, signer: &dyn Signer, wall: SystemTi
             signer.key_id(),
             signer.identity(),
             match clock_ahead {
-                Some(_) => " (the clocks agree)",
-                None => "; if it is right, compare this machine's clock with the server's",
+                Some(-30..=30) => " (the clocks agree)".to_owned(),
+                Some(apart) => format!(" (the clocks differ by {})", span(apart.unsigned_abs())),
+                None => "; if it is right, compare this machine's clock with the server's".to_owned(),
             }
         ),
     };

@@ -175,19 +175,23 @@ const SECRET_KEYS: [&str; 7] = [
     "authorization",
 ];
 
-/// A secret's key with a value that is not a reference.
+/// A secret's key, also a misspelt one, with a value that is not a reference.
 fn secret_after_key(line: &str) -> bool {
     let lower = line.to_ascii_lowercase();
-    SECRET_KEYS.iter().any(|key| {
-        lower.match_indices(key).any(|(at, _)| {
-            let rest = lower[at + key.len()..].trim_start_matches(['"', '\'', ' ']);
-            let Some(value) = rest.strip_prefix(':') else {
-                return false;
-            };
-            let value = value.trim_start();
-            !(value.is_empty() || value.starts_with(['{', '#', '}', ',']))
-        })
+    lower.match_indices(':').any(|(at, _)| {
+        let key = lower[..at].trim_end_matches(['"', '\'', ' ']);
+        let begin = key.rfind(|character: char| !(character.is_ascii_alphanumeric() || "-_.".contains(character)));
+        let value = lower[at + 1..].trim_start();
+        names_secret(&key[begin.map_or(0, |before| before + 1)..])
+            && !(value.is_empty() || value.starts_with(['{', '#', '}', ',']))
     })
+}
+
+/// Whether a key holds a secret's name, or nearly is one.
+fn names_secret(key: &str) -> bool {
+    SECRET_KEYS
+        .iter()
+        .any(|name| key.contains(name) || (name.len() > 3 && strsim::damerau_levenshtein(key, name) <= 2))
 }
 
 /// A secret's key at the end of a line: the value is on the next one.
@@ -234,6 +238,9 @@ mod tests {
             ("apiKey: |-", "  hunter2", true),
             ("", "  apiKey: {file: unifi.key}", false),
             ("", "endpoint: https://me:hunter2@host", true),
+            ("", "  auth: {username: pull, pasword: hunter2}", true),
+            ("", "  auth: {'tokne' : hunter2}", true),
+            ("", "  pcie: true", false),
             (
                 "",
                 "  apiTokn: root@pam!x=4f6f5f0e-8d2b-4c3e-9d0a-1b2c3d4e5f60",

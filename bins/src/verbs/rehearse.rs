@@ -107,6 +107,7 @@ async fn rehearse(mut arguments: Rehearse, mut site: Site, screen: &mut Screen) 
         screen.print(&render(&opened.plan));
     }
     if let Some(exit) = opened::refused(&opened.plan, screen) {
+        screen.note("nothing was written");
         figures(&opened, &world, &[], screen);
         return Ok(exit);
     }

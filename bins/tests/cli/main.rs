@@ -13,5 +13,6 @@
 
 mod bad_input;
 mod harness;
+mod kill;
 mod rehearse;
 mod secrets;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::endpoints::SECRET;
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::yaml::Node;
 
@@ -95,15 +96,18 @@ impl Reader {
         for (key, _) in pairs {
             let name = key.as_str().unwrap_or("null");
             if !known.contains(&name) {
-                let hint = match suggest(name, known.iter().copied()) {
+                let near = suggest(name, known.iter().copied());
+                let hint = match near {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("the keys here are {}", listed(known)),
                 };
-                self.error_hint(
-                    key,
-                    format!("unknown key `{}` in {}", name.escape_debug(), quoted(what)),
-                    hint,
-                );
+                // Where a secret's place belongs, what is no key may be the secret.
+                let shown = if known == SECRET && near.is_none() {
+                    String::new()
+                } else {
+                    format!(" `{}`", name.escape_debug())
+                };
+                self.error_hint(key, format!("unknown key{shown} in {}", quoted(what)), hint);
             }
         }
         Some(Fields { node, what })

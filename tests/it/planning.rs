@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bootstrap_core::observe::{Snapshot, observe};
 use bootstrap_core::plan::{Change, Effect, Plan, plan, render};
-use bootstrap_core::site::{self, Attach, Site, WantedRecord};
+use bootstrap_core::site::{self, Attach, MachineClass, Site, WantedRecord};
 use omni_client::Resource;
 use serde_json::json;
 use site_simulator::Faults;
@@ -112,6 +112,20 @@ fn edit_class(site: &mut Site, id: &str, before: &str, after: &str) {
         .replace(before, after);
     class.provider_data = serde_yaml::from_str(&text).expect("it is YAML");
     class.resource.spec["auto_provision"]["provider_data"] = text.into();
+}
+
+/// A class that no machine set uses.
+fn spare_class(site: &mut Site) -> &mut MachineClass {
+    let mut class = site.machine_classes["home-worker"].clone();
+    "spare".clone_into(&mut class.id);
+    "spare".clone_into(&mut class.resource.metadata.id);
+    site.machine_classes
+        .entry("spare".to_owned())
+        .or_insert(class)
+}
+
+fn gateway_role(snapshot: &mut Snapshot, role: Option<&str>) {
+    snapshot.gateway.as_mut().expect("a gateway").role = role.map(str::to_owned);
 }
 
 fn grow(site: &mut Site, set: &str) {
@@ -227,7 +241,7 @@ const ROLES: [Case; 6] = [
     (
         "a gateway key of an unknown role writes nothing",
         |_, snapshot| {
-            snapshot.gateway.as_mut().expect("a gateway").role = Some("hotspot operator".to_owned())
+            gateway_role(snapshot, Some("hotspot operator"));
         },
         &["stop the API key may only read"],
         &[],
@@ -235,7 +249,7 @@ const ROLES: [Case; 6] = [
     (
         "nor does one that is admin of the view only",
         |_, snapshot| {
-            snapshot.gateway.as_mut().expect("a gateway").role = Some("View_Only_Admin".to_owned())
+            gateway_role(snapshot, Some("View_Only_Admin"));
         },
         &["stop the API key may only read"],
         &[],
@@ -243,14 +257,14 @@ const ROLES: [Case; 6] = [
     (
         "a site admin writes",
         |_, snapshot| {
-            snapshot.gateway.as_mut().expect("a gateway").role = Some("Site_Admin".to_owned())
+            gateway_role(snapshot, Some("Site_Admin"));
         },
         &["do omni/"],
         &["stop", "warn"],
     ),
     (
         "a role that is not told is told",
-        |_, snapshot| snapshot.gateway.as_mut().expect("a gateway").role = None,
+        |_, snapshot| gateway_role(snapshot, None),
         &["warn whether the API key may write could not be checked"],
         &["stop"],
     ),
@@ -322,12 +336,9 @@ const VERSIONS: [Case; 4] = [
     (
         "a class of a provider that never registered is not written",
         |site, snapshot| {
-            let mut class = site.machine_classes["home-worker"].clone();
-            class.id = "spare".to_owned();
-            class.resource.metadata.id = "spare".to_owned();
+            let class = spare_class(site);
             class.provider = Some("elsewhere".to_owned());
             class.resource.spec["auto_provision"]["provider_id"] = json!("elsewhere");
-            site.machine_classes.insert(class.id.clone(), class);
             snapshot.omni.providers.remove("elsewhere");
         },
         &[
@@ -339,10 +350,7 @@ const VERSIONS: [Case; 4] = [
     (
         "nor one without what its provider requires",
         |site, _| {
-            let mut class = site.machine_classes["home-worker"].clone();
-            class.id = "spare".to_owned();
-            class.resource.metadata.id = "spare".to_owned();
-            site.machine_classes.insert(class.id.clone(), class);
+            spare_class(site);
             edit_class(site, "spare", "memory: 16384\n", "");
         },
         &["stop the machine class spare lacks `memory`"],
@@ -390,7 +398,7 @@ const RUNNING: [Case; 12] = [
     (
         "devices that somebody added to a class stay",
         |_, snapshot| {
-            omni_class(snapshot, GPU_CLASS).push_str("pci_devices: [{mapping: intel-arc-a310}]\n")
+            omni_class(snapshot, GPU_CLASS).push_str("pci_devices: [{mapping: intel-arc-a310}]\n");
         },
         &[],
         &["do ", "stop"],
@@ -414,7 +422,7 @@ const RUNNING: [Case; 12] = [
         "devices of a class that has nothing to do with GPUs are the file's matter",
         |_, snapshot| {
             omni_class(snapshot, "home-worker")
-                .push_str("pci_devices: [{mapping: intel-arc-a310}]\n")
+                .push_str("pci_devices: [{mapping: intel-arc-a310}]\n");
         },
         &["do class/home-worker"],
         &["stop"],
@@ -466,7 +474,7 @@ const RUNNING: [Case; 12] = [
                 .as_mut()
                 .expect("a gateway")
                 .upstream
-                .encrypted = Some("auto".to_owned())
+                .encrypted = Some("auto".to_owned());
         },
         &["warn the gateway's encrypted DNS is on (auto) and takes the place of 1.1.1.1"],
         &["do "],

@@ -64,7 +64,10 @@ pub enum Error {
         hint: Option<&'static str>,
     },
     /// The server showed another certificate than the pinned one.
-    #[error("{endpoint} shows the certificate {found}, pinned is {}; nothing was sent", list(expected))]
+    #[error(
+        "{endpoint} shows the certificate {found}, pinned is {}; nothing was sent",
+        list(expected)
+    )]
     Pin {
         /// `https://host:port`.
         endpoint: String,
@@ -147,7 +150,9 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Connect { .. } => Some("check the address and that the server is up"),
-            Self::Timeout { .. } => Some("check the address, the network on the way and that the server is up"),
+            Self::Timeout { .. } => {
+                Some("check the address, the network on the way and that the server is up")
+            }
             Self::Certificate { hint, .. } => *hint,
             Self::Pin { .. } => Some(
                 "if the certificate was renewed on purpose, compare the new fingerprint on the server itself and put \

@@ -152,7 +152,9 @@ fn refusal(error: &rustls::Error) -> (String, Option<&'static str>) {
                  `openssl x509 -noout -fingerprint -sha256` prints it on the server",
             ),
         ),
-        rustls::Error::InvalidCertificate(Why::NotValidForName | Why::NotValidForNameContext { .. }) => (
+        rustls::Error::InvalidCertificate(
+            Why::NotValidForName | Why::NotValidForNameContext { .. },
+        ) => (
             error.to_string(),
             Some("use a name the certificate has, or pin its SHA-256 fingerprint"),
         ),

@@ -36,7 +36,9 @@ pub fn load(file: &Path) -> Result<Site, Failure> {
         // What is broken often has consequences elsewhere; `validate` tells the warnings, too.
         findings.retain(|finding| finding.severity == Severity::Error);
         if !file.exists() {
-            findings.iter_mut().for_each(|finding| finding.hint = Some("name the site file with `-f FILE`".to_owned()));
+            for finding in &mut findings {
+                finding.hint = Some("name the site file with `-f FILE`".to_owned());
+            }
         }
         Failure::findings(Exit::Refused, findings)
     })
@@ -54,14 +56,20 @@ pub async fn open(
     let connected = connect(&site, environment, clock)
         .await
         .map_err(|findings| Failure::findings(Exit::Refused, diagnostics(&findings)))?;
-    let snapshot = observe(&site, &connected.ports)
-        .await
-        .map_err(|errors| {
-            let findings = errors.iter().map(|error| port_error(&site, error)).collect();
-            Failure::findings(Exit::Refused, findings)
-        })?;
+    let snapshot = observe(&site, &connected.ports).await.map_err(|errors| {
+        let findings = errors
+            .iter()
+            .map(|error| port_error(&site, error))
+            .collect();
+        Failure::findings(Exit::Refused, findings)
+    })?;
     let plan = plan(&site, &snapshot);
-    Ok(Opened { site: Arc::new(site), connected, snapshot, plan })
+    Ok(Opened {
+        site: Arc::new(site),
+        connected,
+        snapshot,
+        plan,
+    })
 }
 
 /// Shows the plan's findings. The exit code when they forbid to go on.
@@ -78,7 +86,11 @@ pub fn refused(plan: &Plan, screen: &mut Screen) -> Option<Exit> {
     if !plan.is_blocked() {
         return None;
     }
-    Some(if plan.blockers.is_empty() { Exit::Person } else { Exit::Refused })
+    Some(if plan.blockers.is_empty() {
+        Exit::Person
+    } else {
+        Exit::Refused
+    })
 }
 
 /// Findings with the system they are about in front.
@@ -99,10 +111,16 @@ pub fn diagnostics(findings: &[Finding]) -> Vec<Diagnostic> {
 fn port_error(site: &Site, error: &PortError) -> Diagnostic {
     let origin = match &error.system {
         System::Omni => Some(&site.omni.origin),
-        System::Proxmox(provider) => {
-            site.proxmox.iter().find(|endpoint| endpoint.provider == *provider).map(|endpoint| &endpoint.origin)
-        }
+        System::Proxmox(provider) => site
+            .proxmox
+            .iter()
+            .find(|endpoint| endpoint.provider == *provider)
+            .map(|endpoint| &endpoint.origin),
         System::Unifi | System::Dns => site.unifi.as_ref().map(|endpoint| &endpoint.origin),
     };
-    Diagnostic { hint: error.hint.clone(), origin: origin.cloned(), ..Diagnostic::error(error.to_string()) }
+    Diagnostic {
+        hint: error.hint.clone(),
+        origin: origin.cloned(),
+        ..Diagnostic::error(error.to_string())
+    }
 }

@@ -24,7 +24,10 @@ pub(super) fn render<'d>(findings: impl Iterator<Item = &'d Diagnostic>, color: 
     for (finding, others) in told_once(findings) {
         let mut group = group(finding, &mut files);
         if !others.is_empty() {
-            let places: Vec<String> = others.iter().map(|origin| clean(&origin.to_string())).collect();
+            let places: Vec<String> = others
+                .iter()
+                .map(|origin| clean(&origin.to_string()))
+                .collect();
             group = group.element(Level::NOTE.with_name("also at").message(places.join(", ")));
         }
         // Writing to a string cannot fail.
@@ -38,15 +41,24 @@ pub(super) fn render<'d>(findings: impl Iterator<Item = &'d Diagnostic>, color: 
 }
 
 /// Findings that say the same, at several places, become one with the other places.
-fn told_once<'d>(findings: impl Iterator<Item = &'d Diagnostic>) -> Vec<(&'d Diagnostic, Vec<&'d Origin>)> {
+fn told_once<'d>(
+    findings: impl Iterator<Item = &'d Diagnostic>,
+) -> Vec<(&'d Diagnostic, Vec<&'d Origin>)> {
     let mut told: Vec<(&Diagnostic, Vec<&Origin>)> = Vec::new();
     for finding in findings {
         let same = |known: &Diagnostic| {
-            known.severity == finding.severity && known.message == finding.message && known.hint == finding.hint
+            known.severity == finding.severity
+                && known.message == finding.message
+                && known.hint == finding.hint
         };
         match told.iter_mut().find(|(known, _)| same(known)) {
             Some((known, others)) => {
-                others.extend(finding.origin.as_ref().filter(|origin| known.origin.as_ref() != Some(*origin)));
+                others.extend(
+                    finding
+                        .origin
+                        .as_ref()
+                        .filter(|origin| known.origin.as_ref() != Some(*origin)),
+                );
             }
             None => told.push((finding, Vec::new())),
         }
@@ -180,7 +192,9 @@ fn secret_after_key(line: &str) -> bool {
     let lower = line.to_ascii_lowercase();
     lower.match_indices(':').any(|(at, _)| {
         let key = lower[..at].trim_end_matches(['"', '\'', ' ']);
-        let begin = key.rfind(|character: char| !(character.is_ascii_alphanumeric() || "-_.".contains(character)));
+        let begin = key.rfind(|character: char| {
+            !(character.is_ascii_alphanumeric() || "-_.".contains(character))
+        });
         let value = lower[at + 1..].trim_start();
         names_secret(&key[begin.map_or(0, |before| before + 1)..])
             && !(value.is_empty() || value.starts_with(['{', '#', '}', ',']))
@@ -189,9 +203,9 @@ fn secret_after_key(line: &str) -> bool {
 
 /// Whether a key holds a secret's name, or nearly is one.
 fn names_secret(key: &str) -> bool {
-    SECRET_KEYS
-        .iter()
-        .any(|name| key.contains(name) || (name.len() > 3 && strsim::damerau_levenshtein(key, name) <= 2))
+    SECRET_KEYS.iter().any(|name| {
+        key.contains(name) || (name.len() > 3 && strsim::damerau_levenshtein(key, name) <= 2)
+    })
 }
 
 /// A secret's key at the end of a line: the value is on the next one.

@@ -55,7 +55,11 @@ pub(crate) fn example() -> PathBuf {
 
 /// Runs one of this package's binaries.
 pub(crate) async fn run(mut command: Command) -> Finished {
-    let output = command.stdin(Stdio::null()).output().await.expect("the binary starts");
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("the binary starts");
     Finished {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -78,7 +82,14 @@ impl Loopback {
         faults: Faults,
         change: impl FnOnce(&Site, &mut Blueprint),
     ) -> Self {
-        Self::open_at(seed, speed, faults, Arc::new(TokioClock::scaled(speed)), change).await
+        Self::open_at(
+            seed,
+            speed,
+            faults,
+            Arc::new(TokioClock::scaled(speed)),
+            change,
+        )
+        .await
     }
 
     /// The same on a clock of the site's own.
@@ -96,7 +107,12 @@ impl Loopback {
         change(&site, &mut blueprint);
         let world = World::new(blueprint, seed, faults, Arc::clone(&clock));
         let doors = world.serve().await.expect("the doors open");
-        let loopback = Self { world, doors, directory, speed };
+        let loopback = Self {
+            world,
+            doors,
+            directory,
+            speed,
+        };
         loopback.point_files_at_doors();
         // The provider's first sign of life has reached Omni.
         clock.sleep(Duration::from_secs(5)).await;
@@ -131,11 +147,6 @@ impl Loopback {
         directory
     }
 
-    /// The site file.
-    pub(crate) fn file(&self) -> PathBuf {
-        self.directory.path().join("bootstrap.yaml")
-    }
-
     /// Changes a file of the site.
     pub(crate) fn edit(&self, file: &str, change: impl FnOnce(String) -> String) {
         let path = self.directory.path().join(file);
@@ -157,7 +168,10 @@ impl Loopback {
             .arg(verb)
             .arg("-f")
             .arg(directory.join("bootstrap.yaml"))
-            .env("OMNI_SERVICE_ACCOUNT_KEY", credentials.omni_key.expose_secret())
+            .env(
+                "OMNI_SERVICE_ACCOUNT_KEY",
+                credentials.omni_key.expose_secret(),
+            )
             .env("PROXMOX_VE_API_TOKEN", &credentials.proxmox_token)
             .env("UNIFI_API_KEY", &credentials.unifi_key)
             // The run lock stands there: one site, one lock.
@@ -171,7 +185,9 @@ impl Loopback {
         let wall = SystemTime::now();
         self.world.act(|state, now| {
             let shown = state.wall_zero + now;
-            let apart = shown.duration_since(wall).unwrap_or_else(|behind| behind.duration());
+            let apart = shown
+                .duration_since(wall)
+                .unwrap_or_else(|behind| behind.duration());
             if apart < Duration::from_hours(24) {
                 state.wall_zero = wall.checked_sub(now).unwrap_or(state.wall_zero);
             }
@@ -181,7 +197,10 @@ impl Loopback {
     /// `omni-bootstrap apply --yes` at the site's speed.
     pub(crate) fn apply(&self) -> Command {
         let mut command = self.command("apply");
-        command.arg("--yes").arg("--speed").arg(self.speed.to_string());
+        command
+            .arg("--yes")
+            .arg("--speed")
+            .arg(self.speed.to_string());
         command
     }
 
@@ -205,8 +224,14 @@ impl Loopback {
             pin("unifi"),
         );
         self.edit("bootstrap.yaml", |example| {
-            let rest = example.find("\ndns:").expect("the example has a dns section");
-            let rest = example[rest..].replacen("\ndns:\n", &format!("\ndns:\n  resolver: {}\n", self.doors.dns), 1);
+            let rest = example
+                .find("\ndns:")
+                .expect("the example has a dns section");
+            let rest = example[rest..].replacen(
+                "\ndns:\n",
+                &format!("\ndns:\n  resolver: {}\n", self.doors.dns),
+                1,
+            );
             format!("{text}{rest}")
         });
     }

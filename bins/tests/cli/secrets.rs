@@ -26,20 +26,40 @@ struct Canaries(Vec<String>);
 impl Canaries {
     fn of(site: &Loopback) -> Self {
         let known = site.world.credentials();
-        let mut texts: Vec<String> =
-            [IN_PATCH, IN_INLINE_PATCH, IN_MANIFEST, STRAY, COMMAND_ARGUMENT].map(str::to_owned).into();
+        let mut texts: Vec<String> = [
+            IN_PATCH,
+            IN_INLINE_PATCH,
+            IN_MANIFEST,
+            STRAY,
+            COMMAND_ARGUMENT,
+        ]
+        .map(str::to_owned)
+        .into();
         for token in [&known.proxmox_token, &known.proxmox_readonly_token] {
             texts.extend(token.split_once('=').map(|(_, secret)| secret.to_owned()));
         }
         texts.extend([known.unifi_key.clone(), known.unifi_readonly_key.clone()]);
-        for key in [&known.omni_key, &known.omni_reader_key, &known.omni_expired_key] {
+        for key in [
+            &known.omni_key,
+            &known.omni_reader_key,
+            &known.omni_expired_key,
+        ] {
             let key = key.expose_secret();
             // Any good part of it, raw or as it stands in the key.
-            texts.extend(key.as_bytes().chunks(48).map(|part| String::from_utf8_lossy(part).into_owned()));
+            texts.extend(
+                key.as_bytes()
+                    .chunks(48)
+                    .map(|part| String::from_utf8_lossy(part).into_owned()),
+            );
             let json = STANDARD.decode(key).expect("keys are base64");
             let json: serde_json::Value = serde_json::from_slice(&json).expect("and JSON inside");
             let armored = json["pgp_key"].as_str().expect("with a private key");
-            texts.extend(armored.lines().filter(|line| line.len() > 30).map(str::to_owned));
+            texts.extend(
+                armored
+                    .lines()
+                    .filter(|line| line.len() > 30)
+                    .map(str::to_owned),
+            );
         }
         texts.retain(|text| text.len() >= 12 && !text.starts_with("-----"));
         Self(texts)
@@ -52,8 +72,14 @@ impl Canaries {
             for text in forms(canary) {
                 if let Some(at) = printed.find(&text) {
                     let line = printed[..at].lines().count();
-                    let shown = printed.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-                    panic!("{what} (exit {:?}) shows `{canary}` on line {line}: {shown}", finished.code);
+                    let shown = printed
+                        .lines()
+                        .nth(line.saturating_sub(1))
+                        .unwrap_or_default();
+                    panic!(
+                        "{what} (exit {:?}) shows `{canary}` on line {line}: {shown}",
+                        finished.code
+                    );
                 }
             }
         }
@@ -99,13 +125,17 @@ fn plant(site: &Loopback) {
     append(
         files,
         "cluster/patches/storage.yaml",
-        &format!("  registries:\n    config:\n      registry.home.example:\n        auth: {{username: pull, password: {IN_PATCH}}}\n"),
+        &format!(
+            "  registries:\n    config:\n      registry.home.example:\n        auth: {{username: pull, password: {IN_PATCH}}}\n"
+        ),
     );
     replace(
         files,
         "cluster/template.yaml",
         "          intel.com/gpu: \"true\"",
-        &format!("          intel.com/gpu: \"true\"\n        env:\n          TOKEN: {IN_INLINE_PATCH}"),
+        &format!(
+            "          intel.com/gpu: \"true\"\n        env:\n          TOKEN: {IN_INLINE_PATCH}"
+        ),
     );
     replace(
         files,
@@ -116,13 +146,28 @@ fn plant(site: &Loopback) {
     private(
         files,
         "cluster/secret.yaml",
-        &format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: pull, namespace: default}}\nstringData: {{password: {IN_MANIFEST}}}\n"),
+        &format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: pull, namespace: default}}\nstringData: {{password: {IN_MANIFEST}}}\n"
+        ),
     );
     private(files, "unifi.key", &format!("{}\n", known.unifi_key));
     private(files, "proxmox.token", &known.proxmox_token);
-    replace(files, "bootstrap.yaml", "{env: UNIFI_API_KEY}", "{file: unifi.key}");
-    let script = format!("{{command: [sh, -c, 'cat \"$0\"', {}, {COMMAND_ARGUMENT}]}}", files.join("proxmox.token").display());
-    replace(files, "bootstrap.yaml", "{env: PROXMOX_VE_API_TOKEN}", &script);
+    replace(
+        files,
+        "bootstrap.yaml",
+        "{env: UNIFI_API_KEY}",
+        "{file: unifi.key}",
+    );
+    let script = format!(
+        "{{command: [sh, -c, 'cat \"$0\"', {}, {COMMAND_ARGUMENT}]}}",
+        files.join("proxmox.token").display()
+    );
+    replace(
+        files,
+        "bootstrap.yaml",
+        "{env: PROXMOX_VE_API_TOKEN}",
+        &script,
+    );
 }
 
 async fn planted() -> (Loopback, Canaries) {
@@ -151,7 +196,12 @@ async fn in_every_form(what: &str, code: i32, canaries: &Canaries, command: impl
         }
         let finished = run(command).await;
         canaries.look_for(&format!("{what} {arguments:?} {log:?}"), &finished);
-        assert_eq!(finished.code, Some(code), "{what} {arguments:?} {log:?}: {}", finished.printed());
+        assert_eq!(
+            finished.code,
+            Some(code),
+            "{what} {arguments:?} {log:?}: {}",
+            finished.printed()
+        );
     }
 }
 
@@ -162,12 +212,17 @@ async fn a_whole_run_shows_none() {
         in_every_form(verb, 0, &canaries, || site.command(verb)).await;
     }
     let mut apply = site.apply();
-    apply.args(["-vvv", "--wait", "none"]).env("RUST_LOG", "trace");
+    apply
+        .args(["-vvv", "--wait", "none"])
+        .env("RUST_LOG", "trace");
     let finished = run(apply).await;
     canaries.look_for("apply", &finished);
     assert_eq!(finished.code, Some(0), "{}", finished.printed());
     // Now the plan holds what Omni has and what it shall have.
-    for (file, canary) in [("cluster/patches/storage.yaml", IN_PATCH), ("cluster/secret.yaml", IN_MANIFEST)] {
+    for (file, canary) in [
+        ("cluster/patches/storage.yaml", IN_PATCH),
+        ("cluster/secret.yaml", IN_MANIFEST),
+    ] {
         replace(site.directory.path(), file, canary, &format!("{canary}-2"));
     }
     in_every_form("plan", 2, &canaries, || {
@@ -190,7 +245,10 @@ async fn a_rehearsal_shows_none() {
     let (site, canaries) = planted().await;
     for (arguments, log) in [(&["-vvv"][..], "trace"), (&["-o", "json"], "info")] {
         let mut rehearse = site.command("rehearse");
-        rehearse.args(["--speed", "50", "--wait", "none"]).args(arguments).env("RUST_LOG", log);
+        rehearse
+            .args(["--speed", "50", "--wait", "none"])
+            .args(arguments)
+            .env("RUST_LOG", log);
         let finished = run(rehearse).await;
         canaries.look_for(&format!("rehearse {arguments:?}"), &finished);
         assert_eq!(finished.code, Some(0), "{}", finished.printed());
@@ -201,7 +259,9 @@ async fn a_rehearsal_shows_none() {
 async fn keys_that_are_refused_are_not_shown() {
     let (site, canaries) = planted().await;
     let known = site.world.credentials();
-    let wrapped = |pgp_key: &str| STANDARD.encode(serde_json::json!({"name": "x", "pgp_key": pgp_key}).to_string());
+    let wrapped = |pgp_key: &str| {
+        STANDARD.encode(serde_json::json!({"name": "x", "pgp_key": pgp_key}).to_string())
+    };
     let cut = &known.omni_key.expose_secret()[..400];
     for key in [
         STRAY,
@@ -229,13 +289,34 @@ async fn keys_that_are_refused_are_not_shown() {
     ] {
         let files = site.files();
         private(files.path(), file, text);
-        let script = site.directory.path().join("proxmox.token").display().to_string();
-        replace(files.path(), "bootstrap.yaml", &script, &files.path().join("proxmox.token").display().to_string());
-        in_every_form(&format!("plan with another {file}"), 5, &canaries, || site.command_in(files.path(), "plan")).await;
+        let script = site
+            .directory
+            .path()
+            .join("proxmox.token")
+            .display()
+            .to_string();
+        replace(
+            files.path(),
+            "bootstrap.yaml",
+            &script,
+            &files.path().join("proxmox.token").display().to_string(),
+        );
+        in_every_form(&format!("plan with another {file}"), 5, &canaries, || {
+            site.command_in(files.path(), "plan")
+        })
+        .await;
     }
     let failing = site.files();
-    replace(failing.path(), "bootstrap.yaml", "cat \"$0\"", "cat \"$0\"; exit 3");
-    in_every_form("plan with a command that fails", 5, &canaries, || site.command_in(failing.path(), "plan")).await;
+    replace(
+        failing.path(),
+        "bootstrap.yaml",
+        "cat \"$0\"",
+        "cat \"$0\"; exit 3",
+    );
+    in_every_form("plan with a command that fails", 5, &canaries, || {
+        site.command_in(failing.path(), "plan")
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,30 +324,73 @@ async fn broken_files_do_not_show_what_is_in_them() {
     let (site, canaries) = planted().await;
     let password = format!("password: {IN_PATCH}");
     let breaks: [(&str, &str, String); 12] = [
-        ("cluster/patches/storage.yaml", &password, format!("password: [{IN_PATCH}")),
-        ("cluster/patches/storage.yaml", &password, format!("password: {IN_PATCH}\n  bad: [")),
-        ("cluster/patches/storage.yaml", &password, format!("password: *{IN_PATCH}")),
-        ("cluster/patches/storage.yaml", &password, format!("password: \"{IN_PATCH}")),
-        ("cluster/patches/storage.yaml", &password, format!("pasword: {IN_PATCH}")),
+        (
+            "cluster/patches/storage.yaml",
+            &password,
+            format!("password: [{IN_PATCH}"),
+        ),
+        (
+            "cluster/patches/storage.yaml",
+            &password,
+            format!("password: {IN_PATCH}\n  bad: ["),
+        ),
+        (
+            "cluster/patches/storage.yaml",
+            &password,
+            format!("password: *{IN_PATCH}"),
+        ),
+        (
+            "cluster/patches/storage.yaml",
+            &password,
+            format!("password: \"{IN_PATCH}"),
+        ),
+        (
+            "cluster/patches/storage.yaml",
+            &password,
+            format!("pasword: {IN_PATCH}"),
+        ),
         ("cluster/template.yaml", "TOKEN: ", "TOKEN: @".to_owned()),
-        ("cluster/template.yaml", "        env:\n", "        enf:\n".to_owned()),
+        (
+            "cluster/template.yaml",
+            "        env:\n",
+            "        enf:\n".to_owned(),
+        ),
         ("bootstrap.yaml", "{file: unifi.key}", STRAY.to_owned()),
         ("bootstrap.yaml", "{file: unifi.key}", format!("*{STRAY}")),
-        ("bootstrap.yaml", "{file: unifi.key}", format!("{{{STRAY}: x}}")),
-        ("bootstrap.yaml", "apiKey: {file: unifi.key}", format!("apiKei: {STRAY}")),
+        (
+            "bootstrap.yaml",
+            "{file: unifi.key}",
+            format!("{{{STRAY}: x}}"),
+        ),
+        (
+            "bootstrap.yaml",
+            "apiKey: {file: unifi.key}",
+            format!("apiKei: {STRAY}"),
+        ),
         ("bootstrap.yaml", "version: 1", STRAY.to_owned()),
     ];
     for (file, from, to) in breaks {
         let files = site.files();
         replace(files.path(), file, from, &to);
         let what = format!("{to} in {file}");
-        in_every_form(&what, 5, &canaries, || site.command_in(files.path(), "validate")).await;
+        in_every_form(&what, 5, &canaries, || {
+            site.command_in(files.path(), "validate")
+        })
+        .await;
         for arguments in [&["apply", "--yes"][..], &["rehearse"]] {
             let mut command = site.command_in(files.path(), arguments[0]);
-            command.args(&arguments[1..]).arg("-vvv").env("RUST_LOG", "trace");
+            command
+                .args(&arguments[1..])
+                .arg("-vvv")
+                .env("RUST_LOG", "trace");
             let finished = run(command).await;
             canaries.look_for(&format!("{arguments:?} with {what}"), &finished);
-            assert_eq!(finished.code, Some(5), "{arguments:?} with {what}: {}", finished.printed());
+            assert_eq!(
+                finished.code,
+                Some(5),
+                "{arguments:?} with {what}: {}",
+                finished.printed()
+            );
         }
     }
 }
@@ -275,13 +399,29 @@ async fn broken_files_do_not_show_what_is_in_them() {
 async fn a_key_in_the_place_of_another_file_is_not_shown() {
     let (site, canaries) = planted().await;
     let known = site.world.credentials();
-    for key in [STRAY, known.omni_key.expose_secret(), &known.unifi_key, &known.proxmox_token] {
-        for place in ["bootstrap.yaml", "cluster/template.yaml", "cluster/patches/storage.yaml", "machine-classes/worker.yaml"] {
+    for key in [
+        STRAY,
+        known.omni_key.expose_secret(),
+        &known.unifi_key,
+        &known.proxmox_token,
+    ] {
+        for place in [
+            "bootstrap.yaml",
+            "cluster/template.yaml",
+            "cluster/patches/storage.yaml",
+            "machine-classes/worker.yaml",
+        ] {
             let files = site.files();
             private(files.path(), place, key);
-            in_every_form(place, 5, &canaries, || site.command_in(files.path(), "validate")).await;
+            in_every_form(place, 5, &canaries, || {
+                site.command_in(files.path(), "validate")
+            })
+            .await;
             let mut render = Command::new(env!("CARGO_BIN_EXE_omni-cluster-template"));
-            render.args(["render", "-vvv", "-f"]).arg(files.path().join("cluster/template.yaml")).env("RUST_LOG", "trace");
+            render
+                .args(["render", "-vvv", "-f"])
+                .arg(files.path().join("cluster/template.yaml"))
+                .env("RUST_LOG", "trace");
             if place.starts_with("cluster/") {
                 let finished = run(render).await;
                 canaries.look_for(&format!("render with a key as {place}"), &finished);

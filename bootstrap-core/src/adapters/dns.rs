@@ -24,13 +24,16 @@ impl Port {
             connection.port = server.port();
         }
         let config = ResolverConfig::from_parts(None, Vec::new(), vec![name_server]);
-        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let mut builder =
+            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         let options = builder.options_mut();
         options.cache_size = 0;
         options.attempts = 1;
         options.timeout = Duration::from_secs(3);
         options.use_hosts_file = hickory_resolver::config::ResolveHosts::Never;
-        Ok(Self { resolver: builder.build()? })
+        Ok(Self {
+            resolver: builder.build()?,
+        })
     }
 }
 

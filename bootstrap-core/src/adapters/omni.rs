@@ -28,26 +28,43 @@ fn port_error(error: &Error) -> PortError {
         Error::Key(source) => chain(source),
         other => chain(other),
     };
-    PortError { system: System::Omni, failure, message, hint: error.hint().map(str::to_owned) }
+    PortError {
+        system: System::Omni,
+        failure,
+        message,
+        hint: error.hint().map(str::to_owned),
+    }
 }
 
 #[async_trait]
 impl Omni for Port {
     async fn get(&self, kind: &Kind, id: &str) -> PortResult<Option<Resource>> {
-        self.client.find(kind, id).await.map_err(|error| port_error(&error))
+        self.client
+            .find(kind, id)
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn list(&self, kind: &Kind, selector: Option<&str>) -> PortResult<Vec<Resource>> {
         let options = selector.map_or_else(ListOptions::all, ListOptions::selector);
-        self.client.list(kind, &options).await.map_err(|error| port_error(&error))
+        self.client
+            .list(kind, &options)
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn create(&self, resource: &Resource) -> PortResult<()> {
-        self.client.create(resource).await.map_err(|error| port_error(&error))
+        self.client
+            .create(resource)
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn update(&self, resource: &Resource) -> PortResult<()> {
-        self.client.update(resource).await.map_err(|error| port_error(&error))
+        self.client
+            .update(resource)
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn teardown(&self, kind: &Kind, id: &str) -> PortResult<()> {
@@ -58,11 +75,21 @@ impl Omni for Port {
     }
 
     async fn watch(&self, kind: &Kind) -> PortResult<BoxStream<'static, PortResult<Event>>> {
-        Ok(self.client.watch(kind).map(|event| event.map_err(|error| port_error(&error))).boxed())
+        Ok(self
+            .client
+            .watch(kind)
+            .map(|event| event.map_err(|error| port_error(&error)))
+            .boxed())
     }
 
     async fn kubeconfig(&self, cluster: &str) -> PortResult<SecretString> {
-        let options = KubeconfigOptions { user: "omni-bootstrap".to_owned(), ..KubeconfigOptions::default() };
-        self.client.kubeconfig(cluster, &options).await.map_err(|error| port_error(&error))
+        let options = KubeconfigOptions {
+            user: "omni-bootstrap".to_owned(),
+            ..KubeconfigOptions::default()
+        };
+        self.client
+            .kubeconfig(cluster, &options)
+            .await
+            .map_err(|error| port_error(&error))
     }
 }

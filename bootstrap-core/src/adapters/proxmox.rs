@@ -65,11 +65,24 @@ impl Hypervisor for Port {
         self.told(self.client.vm_config_current(node, vmid).await)
     }
 
-    async fn set_config(&self, node: &str, vmid: u32, key: &str, value: &str, digest: &str) -> PortResult<()> {
+    async fn set_config(
+        &self,
+        node: &str,
+        vmid: u32,
+        key: &str,
+        value: &str,
+        digest: &str,
+    ) -> PortResult<()> {
         self.told(self.client.set_config(node, vmid, key, value, digest).await)
     }
 
-    async fn delete_config(&self, node: &str, vmid: u32, key: &str, digest: &str) -> PortResult<()> {
+    async fn delete_config(
+        &self,
+        node: &str,
+        vmid: u32,
+        key: &str,
+        digest: &str,
+    ) -> PortResult<()> {
         self.told(self.client.delete_config(node, vmid, key, digest).await)
     }
 

@@ -27,7 +27,12 @@ fn port_error(error: &Error) -> PortError {
         Error::Transport { source, .. } => told(source),
         other => chain(other),
     };
-    PortError { system: System::Unifi, failure, message, hint: error.hint().map(str::to_owned) }
+    PortError {
+        system: System::Unifi,
+        failure,
+        message,
+        hint: error.hint().map(str::to_owned),
+    }
 }
 
 #[async_trait]
@@ -37,46 +42,79 @@ impl Gateway for Port {
     }
 
     async fn networks(&self) -> PortResult<Vec<Network>> {
-        self.client.networks().await.map_err(|error| port_error(&error))
+        self.client
+            .networks()
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn upstream(&self) -> PortResult<Upstream> {
-        self.client.upstream().await.map_err(|error| port_error(&error))
+        self.client
+            .upstream()
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn client_records(&self) -> PortResult<Vec<ClientRecord>> {
-        self.client.client_records().await.map_err(|error| port_error(&error))
+        self.client
+            .client_records()
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn client_record(&self, mac: Mac) -> PortResult<Option<ClientRecord>> {
-        self.client.client_record(mac).await.map_err(|error| port_error(&error))
+        self.client
+            .client_record(mac)
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn active_clients(&self) -> PortResult<Vec<ActiveClient>> {
-        self.client.active_clients().await.map_err(|error| port_error(&error))
+        self.client
+            .active_clients()
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn leases(&self) -> PortResult<Vec<Lease>> {
-        self.client.leases().await.map_err(|error| port_error(&error))
+        self.client
+            .leases()
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn past_clients(&self) -> PortResult<Vec<PastClient>> {
-        self.client.past_clients().await.map_err(|error| port_error(&error))
+        self.client
+            .past_clients()
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn create_client(&self, client: &NewClient) -> PortResult<()> {
-        self.client.create_client(client).await.map_err(|error| port_error(&error))
+        self.client
+            .create_client(client)
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn update_client(&self, id: &str, mac: Mac, patch: &ClientPatch) -> PortResult<()> {
-        self.client.update_client(id, mac, patch).await.map_err(|error| port_error(&error))
+        self.client
+            .update_client(id, mac, patch)
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn dns_records(&self) -> PortResult<Vec<DnsRecord>> {
-        self.client.dns_records().await.map_err(|error| port_error(&error))
+        self.client
+            .dns_records()
+            .await
+            .map_err(|error| port_error(&error))
     }
 
     async fn create_dns_record(&self, record: &NewDnsRecord) -> PortResult<()> {
-        self.client.create_dns_record(record).await.map_err(|error| port_error(&error))
+        self.client
+            .create_dns_record(record)
+            .await
+            .map_err(|error| port_error(&error))
     }
 }

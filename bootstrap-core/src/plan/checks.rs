@@ -16,7 +16,8 @@ use crate::site::{ClusterIntent, MachineClass, MachineSetIntent, Site, suggest};
 pub(super) fn check(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
     check_omni_role(site, snapshot, plan);
     check_gateway_role(site, snapshot, plan);
-    plan.blockers.extend(site.resolver_findings.iter().cloned().map(Finding::in_file));
+    plan.blockers
+        .extend(site.resolver_findings.iter().cloned().map(Finding::in_file));
 }
 
 /// What the planned work needs. A site that only runs needs less than one that changes.
@@ -34,9 +35,16 @@ pub(super) fn check_work(site: &Site, snapshot: &Snapshot, gpus: &GpuPlan, plan:
 }
 
 fn check_omni_role(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
-    let Some(role) = snapshot.omni.role.as_deref().filter(|role| !role.is_empty()) else {
-        let warning = Diagnostic::warning("what the key may do could not be checked: Omni does not say its role")
-            .at(site.omni.origin.clone());
+    let Some(role) = snapshot
+        .omni
+        .role
+        .as_deref()
+        .filter(|role| !role.is_empty())
+    else {
+        let warning = Diagnostic::warning(
+            "what the key may do could not be checked: Omni does not say its role",
+        )
+        .at(site.omni.origin.clone());
         plan.warnings.push(Finding::of(System::Omni, warning));
         return;
     };
@@ -53,15 +61,20 @@ fn check_gateway_role(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
         return;
     };
     let Some(role) = gateway.role.as_deref().filter(|role| !role.is_empty()) else {
-        let warning = Diagnostic::warning("whether the API key may write could not be checked: the gateway does not say its role")
-            .at(unifi.origin.clone());
+        let warning = Diagnostic::warning(
+            "whether the API key may write could not be checked: the gateway does not say its role",
+        )
+        .at(unifi.origin.clone());
         plan.warnings.push(Finding::of(System::Unifi, warning));
         return;
     };
     if !may_write(role) {
-        let error = Diagnostic::error(format!("the API key may only read the site {} (role {role})", unifi.site))
-            .at(unifi.origin.clone())
-            .hint("a key has the role of the admin who made it: Site Admin is enough");
+        let error = Diagnostic::error(format!(
+            "the API key may only read the site {} (role {role})",
+            unifi.site
+        ))
+        .at(unifi.origin.clone())
+        .hint("a key has the role of the admin who made it: Site Admin is enough");
         plan.blockers.push(Finding::of(System::Unifi, error));
     }
 }
@@ -85,11 +98,21 @@ fn check_privileges(
         needed.push(("/".to_owned(), "Sys.Audit"));
     }
     if !attached.is_empty() {
-        needed.extend(["VM.Config.HWType", "VM.PowerMgmt"].map(|privilege| ("/vms".to_owned(), privilege)));
+        needed.extend(
+            ["VM.Config.HWType", "VM.PowerMgmt"].map(|privilege| ("/vms".to_owned(), privilege)),
+        );
     }
-    needed.extend(attached.into_iter().map(|id| (format!("/mapping/pci/{id}"), "Mapping.Use")));
+    needed.extend(
+        attached
+            .into_iter()
+            .map(|id| (format!("/mapping/pci/{id}"), "Mapping.Use")),
+    );
     for (path, privilege) in needed {
-        let granted = view.privileges.get(&path).map(Vec::as_slice).unwrap_or_default();
+        let granted = view
+            .privileges
+            .get(&path)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         if !granted.iter().any(|have| have == privilege) {
             lacks(site, provider, &format!("{privilege} on {path}"), plan);
         }
@@ -107,12 +130,24 @@ fn attached<'g>(
     let existing = machines.iter().filter_map(|machine| {
         let of_request = machine.request.map(|request| request.provider.as_str());
         let of_machine = of_request.or_else(|| provider_of(site, machine.set))?;
-        gpus.attach.get(machine.id).filter(|_| of_machine == provider)
+        gpus.attach
+            .get(machine.id)
+            .filter(|_| of_machine == provider)
     });
-    let to_come = site.clusters.iter().flat_map(|cluster| &cluster.machine_sets).filter_map(|set| {
-        gpus.attach_new.get(&set.id).filter(|_| provider_of(site, set) == Some(provider))
-    });
-    existing.chain(to_come).flatten().map(|gpu| gpu.mapping.as_str()).collect()
+    let to_come = site
+        .clusters
+        .iter()
+        .flat_map(|cluster| &cluster.machine_sets)
+        .filter_map(|set| {
+            gpus.attach_new
+                .get(&set.id)
+                .filter(|_| provider_of(site, set) == Some(provider))
+        });
+    existing
+        .chain(to_come)
+        .flatten()
+        .map(|gpu| gpu.mapping.as_str())
+        .collect()
 }
 
 const LACKS: &str = "the token lacks ";
@@ -130,9 +165,15 @@ pub(super) fn lacks(site: &Site, provider: &str, privilege: &str, plan: &mut Pla
     }
     let mut error = Diagnostic::error(format!("{LACKS}{privilege}"))
         .hint("grant a role with these privileges to the user and, with privilege separation, to the token as well");
-    let endpoint = site.proxmox.iter().find(|endpoint| endpoint.provider == provider);
+    let endpoint = site
+        .proxmox
+        .iter()
+        .find(|endpoint| endpoint.provider == provider);
     error.origin = endpoint.map(|endpoint| endpoint.origin.clone());
-    plan.blockers.push(Finding { system, diagnostic: error });
+    plan.blockers.push(Finding {
+        system,
+        diagnostic: error,
+    });
 }
 
 fn check_versions(snapshot: &Snapshot, cluster: &ClusterIntent, plan: &mut Plan) {
@@ -141,21 +182,42 @@ fn check_versions(snapshot: &Snapshot, cluster: &ClusterIntent, plan: &mut Plan)
     // Omni takes old versions off its list: a cluster that only runs is none the worse for it.
     let is_written = is_written(cluster, plan);
     let mut tell = |message: String, hint: String| {
-        let found = if is_written { Diagnostic::error(message) } else { Diagnostic::warning(message) };
+        let found = if is_written {
+            Diagnostic::error(message)
+        } else {
+            Diagnostic::warning(message)
+        };
         let finding = Finding::of(System::Omni, found.at(cluster.origin.clone()).hint(hint));
-        if is_written { plan.blockers.push(finding) } else { plan.warnings.push(finding) }
+        if is_written {
+            plan.blockers.push(finding);
+        } else {
+            plan.warnings.push(finding);
+        }
     };
     match known.get(talos) {
-        None => tell(format!("Omni does not know Talos {talos}"), format!("it knows {}", newest(known.keys()))),
+        None => tell(
+            format!("Omni does not know Talos {talos}"),
+            format!("it knows {}", newest(known.keys())),
+        ),
         Some(versions) if !versions.contains(kubernetes) => tell(
             format!("Talos {talos} does not run Kubernetes {kubernetes}"),
             format!("it runs {}", newest(versions.iter())),
         ),
         Some(_) => {}
     }
-    let wanted = |set: &MachineSetIntent| cluster.template.extensions_for(&set.name).unwrap_or_default();
+    let wanted = |set: &MachineSetIntent| {
+        cluster
+            .template
+            .extensions_for(&set.name)
+            .unwrap_or_default()
+    };
     let Some(extensions) = snapshot.omni.extensions.get(talos) else {
-        if known.contains_key(talos) && cluster.machine_sets.iter().any(|set| !wanted(set).is_empty()) {
+        if known.contains_key(talos)
+            && cluster
+                .machine_sets
+                .iter()
+                .any(|set| !wanted(set).is_empty())
+        {
             let warning = Diagnostic::warning(format!(
                 "the extensions of {} were not checked: Omni has no list of them for Talos {talos}",
                 cluster.name
@@ -168,7 +230,11 @@ fn check_versions(snapshot: &Snapshot, cluster: &ClusterIntent, plan: &mut Plan)
     let mut unknown: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for set in &cluster.machine_sets {
         for name in wanted(set) {
-            let full = if name.contains('/') { name } else { format!("siderolabs/{name}") };
+            let full = if name.contains('/') {
+                name
+            } else {
+                format!("siderolabs/{name}")
+            };
             if !extensions.contains(&full) {
                 unknown.entry(full).or_default().push(&set.id);
             }
@@ -176,21 +242,32 @@ fn check_versions(snapshot: &Snapshot, cluster: &ClusterIntent, plan: &mut Plan)
     }
     for (extension, sets) in unknown {
         let hint = match suggest(&extension, extensions.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`? correct `systemExtensions` in the template"),
+            Some(near) => {
+                format!("did you mean `{near}`? correct `systemExtensions` in the template")
+            }
             None => "correct `systemExtensions` in the template".to_owned(),
         };
-        tell(format!("there is no extension {extension} for Talos {talos}, wanted by {}", sets.join(", ")), hint);
+        tell(
+            format!(
+                "there is no extension {extension} for Talos {talos}, wanted by {}",
+                sets.join(", ")
+            ),
+            hint,
+        );
     }
 }
 
 /// Whether Omni is about to judge the cluster's versions and extensions.
 fn is_written(cluster: &ClusterIntent, plan: &Plan) -> bool {
     plan.actions.iter().any(|action| {
-        let (Change::CreateResource { resource } | Change::UpdateResource { resource, .. }) = &action.change else {
+        let (Change::CreateResource { resource } | Change::UpdateResource { resource, .. }) =
+            &action.change
+        else {
             return false;
         };
         let metadata = &resource.metadata;
-        (metadata.kind.starts_with("Clusters.") || metadata.kind.starts_with("ExtensionsConfigurations."))
+        (metadata.kind.starts_with("Clusters.")
+            || metadata.kind.starts_with("ExtensionsConfigurations."))
             && cluster
                 .resources
                 .iter()
@@ -205,7 +282,11 @@ fn newest<'v>(versions: impl Iterator<Item = &'v String>) -> String {
     versions.sort_by_cached_key(|version| std::cmp::Reverse(precedence(version)));
     let more = if versions.len() > SHOWN { ", …" } else { "" };
     versions.truncate(SHOWN);
-    if versions.is_empty() { "none".to_owned() } else { format!("{}{more}", versions.join(", ")) }
+    if versions.is_empty() {
+        "none".to_owned()
+    } else {
+        format!("{}{more}", versions.join(", "))
+    }
 }
 
 type Parts = Vec<(u64, String)>;
@@ -213,7 +294,12 @@ type Parts = Vec<(u64, String)>;
 /// Orders versions: numbers as numbers, and a release after its previews.
 fn precedence(version: &str) -> (Parts, bool, Parts) {
     let parts = |text: &str| -> Parts {
-        let one = |part: &str| part.parse().map_or_else(|_| (u64::MAX, part.to_owned()), |number| (number, String::new()));
+        let one = |part: &str| {
+            part.parse().map_or_else(
+                |_| (u64::MAX, part.to_owned()),
+                |number| (number, String::new()),
+            )
+        };
         text.split('.').map(one).collect()
     };
     match version.split_once('-') {
@@ -226,10 +312,14 @@ fn check_class_exists(site: &Site, snapshot: &Snapshot, set: &MachineSetIntent, 
     let Some((name, _)) = &set.class else {
         return;
     };
-    if !site.machine_classes.contains_key(name) && !snapshot.omni.machine_classes.contains_key(name) {
-        let error = Diagnostic::error(format!("the machine class {name} of {} is neither in a file nor in Omni", set.id))
-            .at(set.origin.clone())
-            .hint("add its file to `machineClasses`, or correct the template");
+    if !site.machine_classes.contains_key(name) && !snapshot.omni.machine_classes.contains_key(name)
+    {
+        let error = Diagnostic::error(format!(
+            "the machine class {name} of {} is neither in a file nor in Omni",
+            set.id
+        ))
+        .at(set.origin.clone())
+        .hint("add its file to `machineClasses`, or correct the template");
         plan.blockers.push(Finding::of(System::Omni, error));
     }
 }
@@ -238,14 +328,25 @@ fn check_class_exists(site: &Site, snapshot: &Snapshot, set: &MachineSetIntent, 
 /// registered or whose data its schema refuses.
 fn check_classes(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
     let missing = missing(site, snapshot);
-    let sets = || site.clusters.iter().flat_map(|cluster| &cluster.machine_sets);
+    let sets = || {
+        site.clusters
+            .iter()
+            .flat_map(|cluster| &cluster.machine_sets)
+    };
     for class in site.machine_classes.values() {
         let makes_machines = sets().any(|set| {
             set.class.as_ref().is_some_and(|(id, _)| *id == class.id)
                 && missing.get(&set.id).copied().unwrap_or(0) > 0
         });
-        let is_written = plan.actions.iter().any(|action| action.id == format!("class/{}", class.id));
-        if let Some(provider) = class.provider.as_deref().filter(|_| makes_machines || is_written) {
+        let is_written = plan
+            .actions
+            .iter()
+            .any(|action| action.id == format!("class/{}", class.id));
+        if let Some(provider) = class
+            .provider
+            .as_deref()
+            .filter(|_| makes_machines || is_written)
+        {
             check_provider(snapshot, class, provider, makes_machines, plan);
         }
     }
@@ -259,10 +360,16 @@ fn check_provider(
     plan: &mut Plan,
 ) {
     let mut block = |message: String, hint: &str| {
-        let error = Diagnostic::error(message).at(class.origin.clone()).hint(hint);
+        let error = Diagnostic::error(message)
+            .at(class.origin.clone())
+            .hint(hint);
         let finding = Finding::of(System::Omni, error);
         // A provider is missed by every class of it; once is enough.
-        if !plan.blockers.iter().any(|told| told.diagnostic.message == finding.diagnostic.message) {
+        if !plan
+            .blockers
+            .iter()
+            .any(|told| told.diagnostic.message == finding.diagnostic.message)
+        {
             plan.blockers.push(finding);
         }
     };
@@ -274,17 +381,27 @@ fn check_provider(
         return;
     };
     if makes_machines && !state.connected {
-        let cause = if state.error.is_empty() { String::new() } else { format!(": {}", state.error) };
+        let cause = if state.error.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", state.error)
+        };
         block(
             format!("the infra provider {provider} is not connected to Omni{cause}"),
             "start it; no machine is made without it",
         );
     }
-    let required = state.schema.as_ref().and_then(|schema| schema.get("required")?.as_array());
+    let required = state
+        .schema
+        .as_ref()
+        .and_then(|schema| schema.get("required")?.as_array());
     for key in required.into_iter().flatten().filter_map(Value::as_str) {
         if class.provider_data.get(key).is_none() {
             block(
-                format!("the machine class {} lacks `{key}`, which the provider {provider} requires", class.id),
+                format!(
+                    "the machine class {} lacks `{key}`, which the provider {provider} requires",
+                    class.id
+                ),
                 "add it to providerdata",
             );
         }

@@ -47,9 +47,15 @@ fn redact(resource: &mut Resource) {
 
 fn redact_spec(kind: &str, spec: &mut Value) {
     let short = kind.split('.').next().unwrap_or_default();
-    let keys = SECRET_KEYS.iter().find(|(kind, _)| *kind == short).map_or(&[][..], |(_, keys)| *keys);
+    let keys = SECRET_KEYS
+        .iter()
+        .find(|(kind, _)| *kind == short)
+        .map_or(&[][..], |(_, keys)| *keys);
     for key in keys {
-        if let Some(value) = spec.as_object_mut().and_then(|spec: &mut Map<String, Value>| spec.get_mut(*key)) {
+        if let Some(value) = spec
+            .as_object_mut()
+            .and_then(|spec: &mut Map<String, Value>| spec.get_mut(*key))
+        {
             *value = summary(value);
         }
     }
@@ -57,7 +63,9 @@ fn redact_spec(kind: &str, spec: &mut Value) {
 
 /// Digest and size of a text, or of anything else as compact JSON.
 fn summary(value: &Value) -> Value {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
     let mut sha256 = String::new();
     for byte in digest(&SHA256, text.as_bytes()).as_ref() {
         // Writing to a string cannot fail.
@@ -74,12 +82,22 @@ mod tests {
     use crate::plan::{Action, Effect};
 
     fn resource(kind: &str, spec: Value) -> Resource {
-        let metadata = Metadata { kind: format!("{kind}.omni.sidero.dev"), id: "x".to_owned(), ..Metadata::default() };
+        let metadata = Metadata {
+            kind: format!("{kind}.omni.sidero.dev"),
+            id: "x".to_owned(),
+            ..Metadata::default()
+        };
         Resource { metadata, spec }
     }
 
     fn action(change: Change) -> Action {
-        Action { id: "a".to_owned(), reason: String::new(), effect: Effect::None, detail: Vec::new(), change }
+        Action {
+            id: "a".to_owned(),
+            reason: String::new(),
+            effect: Effect::None,
+            detail: Vec::new(),
+            change,
+        }
     }
 
     #[test]
@@ -90,21 +108,37 @@ mod tests {
                     resource: resource("ConfigPatches", json!({"data": "hunter2", "other": 1})),
                 }),
                 action(Change::UpdateResource {
-                    resource: resource("KubernetesManifestGroups", json!({"data": "hunter2", "mode": 1})),
+                    resource: resource(
+                        "KubernetesManifestGroups",
+                        json!({"data": "hunter2", "mode": 1}),
+                    ),
                     seen: json!({"compressed_data": "hunter2"}),
                 }),
                 action(Change::CreateResource {
-                    resource: resource("KubernetesHealthChecks", json!({"job": {"spec": "hunter2"}})),
+                    resource: resource(
+                        "KubernetesHealthChecks",
+                        json!({"job": {"spec": "hunter2"}}),
+                    ),
                 }),
-                action(Change::CreateResource { resource: resource("MachineClasses", json!({"data": "kept"})) }),
+                action(Change::CreateResource {
+                    resource: resource("MachineClasses", json!({"data": "kept"})),
+                }),
             ],
             ..Plan::default()
         };
         let shown = serde_json::to_string(&plan.redacted()).unwrap();
         assert!(!shown.contains("hunter2"), "{shown}");
         let digest = "f52fbd32b2b3b86ff88ef6c490628285f482af15ddcb29541f94bcf526a3f6c7";
-        assert!(shown.contains(&format!(r#""data":{{"sha256":"{digest}","bytes":7}},"other":1"#)), "{shown}");
-        assert!(shown.contains(r#""data":"kept""#) && shown.contains(r#""mode":1"#), "{shown}");
+        assert!(
+            shown.contains(&format!(
+                r#""data":{{"sha256":"{digest}","bytes":7}},"other":1"#
+            )),
+            "{shown}"
+        );
+        assert!(
+            shown.contains(r#""data":"kept""#) && shown.contains(r#""mode":1"#),
+            "{shown}"
+        );
         let whole = serde_json::to_string(&plan).unwrap();
         assert_eq!(serde_json::from_str::<Plan>(&whole).unwrap(), plan);
     }

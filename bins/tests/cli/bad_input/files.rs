@@ -219,7 +219,14 @@ async fn the_files_it_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn key_files() {
     let (_settled, site) = (settled(), open().await);
-    let from_file = |files: &Path| edit(files, "bootstrap.yaml", "{env: UNIFI_API_KEY}", "{file: unifi.key}");
+    let from_file = |files: &Path| {
+        edit(
+            files,
+            "bootstrap.yaml",
+            "{env: UNIFI_API_KEY}",
+            "{file: unifi.key}",
+        );
+    };
     // It is not there.
     insta::assert_snapshot!(refused(&site, from_file, |_| ()).await, @r"
     exit 5

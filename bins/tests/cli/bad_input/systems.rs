@@ -16,16 +16,21 @@ use crate::harness::{Loopback, run};
 const UNKNOWN_TOKEN: &str = "root@pam!x=00000000-0000-0000-0000-000000000000";
 
 /// The key of an Omni that is not this one.
-async fn foreign_key(site: &Loopback) -> String {
+fn foreign_key(site: &Loopback) -> String {
     let blueprint = site.world.look(|state| state.blueprint.clone());
-    let other = World::new(blueprint, 9, Faults::default(), Arc::new(TokioClock::real()));
+    let other = World::new(
+        blueprint,
+        9,
+        Faults::default(),
+        Arc::new(TokioClock::real()),
+    );
     other.credentials().omni_key.expose_secret().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn omni_keys() {
     let (_settled, site) = (settled(), open().await);
-    let (known, foreign) = (site.world.credentials(), foreign_key(&site).await);
+    let (known, foreign) = (site.world.credentials(), foreign_key(&site));
     // Not a key at all.
     insta::assert_snapshot!(refused(&site, |_| (), |apply| { apply.env("OMNI_SERVICE_ACCOUNT_KEY", "hunter2"); }).await, @r"
     exit 5
@@ -79,7 +84,7 @@ async fn omni_keys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_of_the_others() {
     let (_settled, site) = (settled(), open().await);
-    let (known, foreign) = (site.world.credentials(), foreign_key(&site).await);
+    let (known, foreign) = (site.world.credentials(), foreign_key(&site));
     // Not a token.
     insta::assert_snapshot!(refused(&site, |_| (), |apply| { apply.env("PROXMOX_VE_API_TOKEN", "hunter2"); }).await, @r"
     exit 5
@@ -307,7 +312,11 @@ impl Clock for Skewed {
     }
 
     fn wall(&self) -> SystemTime {
-        if self.ahead { self.clock.wall() + SKEW } else { self.clock.wall() - SKEW }
+        if self.ahead {
+            self.clock.wall() + SKEW
+        } else {
+            self.clock.wall() - SKEW
+        }
     }
 
     fn random(&self) -> f64 {
@@ -323,7 +332,10 @@ impl Clock for Skewed {
 async fn clocks_that_differ() {
     let _settled = settled();
     let skewed = async |ahead| {
-        let clock = Arc::new(Skewed { clock: TokioClock::scaled(SPEED), ahead });
+        let clock = Arc::new(Skewed {
+            clock: TokioClock::scaled(SPEED),
+            ahead,
+        });
         Loopback::open_at(3, SPEED, Faults::default(), clock, |_, _| ()).await
     };
     let site = skewed(false).await;

@@ -64,7 +64,13 @@ pub(super) async fn work_all(run: &Arc<Run>, plan: &Plan, before: Snapshot, outc
         }
         waited
     };
-    let ((), waited) = tokio::join!(collect(), waiting);
+    let ((), mut waited) = tokio::join!(collect(), waiting);
+    let restarted = outcome.machines.values().any(|machine| machine.restarts > 0);
+    if restarted && run.options.wait != Some(wait::Wait::None) && !run.is_over() {
+        // What was stopped and started late is to run again; Omni needs a moment to miss it.
+        run.sleep(super::NEWS_TRAVELS).await;
+        waited = wait::wait(run, &snapshot, &slots).await.after(waited);
+    }
     wait::conclude(run, waited, outcome);
 }
 

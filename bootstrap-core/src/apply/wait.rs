@@ -39,6 +39,14 @@ pub(super) struct Waited {
     restarted: Vec<String>,
 }
 
+impl Waited {
+    /// What a second wait ended with: it saw again what was wrong before.
+    pub(super) fn after(mut self, first: Self) -> Self {
+        self.restarted.extend(first.restarted);
+        self
+    }
+}
+
 struct Seen {
     step: String,
     since: Duration,

@@ -1,10 +1,10 @@
 //! What the binaries share: arguments, the main wrapper and output. The work is in `bootstrap-core`.
 
 pub mod args;
-pub mod output;
-pub mod run;
-pub mod verbs;
 pub mod lock;
 pub mod opened;
+pub mod output;
 pub mod progress;
+pub mod run;
 pub mod signals;
+pub mod verbs;

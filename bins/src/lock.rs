@@ -19,7 +19,10 @@ pub struct Lock {
 pub fn take(site: &str) -> Result<Lock, Failure> {
     let path = directory().join(format!("omni-bootstrap-{site}.lock"));
     let failed = |error: &std::io::Error| {
-        Failure::message(Exit::Error, format!("the lock file {} cannot be used: {error}", path.display()))
+        Failure::message(
+            Exit::Error,
+            format!("the lock file {} cannot be used: {error}", path.display()),
+        )
     };
     let mut file = OpenOptions::new()
         .read(true)
@@ -35,7 +38,11 @@ pub fn take(site: &str) -> Result<Lock, Failure> {
             // Who holds it is a courtesy; not knowing changes nothing.
             let _ = file.read_to_string(&mut holder);
             let holder = holder.trim();
-            let who = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
+            let who = if holder.is_empty() {
+                String::new()
+            } else {
+                format!(" (process {holder})")
+            };
             return Err(Failure::message(
                 Exit::Locked,
                 format!("another run{who} works on the site {site}; wait for it to end"),
@@ -43,11 +50,16 @@ pub fn take(site: &str) -> Result<Lock, Failure> {
         }
         Err(TryLockError::Error(error)) => return Err(failed(&error)),
     }
-    file.set_len(0).and_then(|()| file.rewind()).map_err(|error| failed(&error))?;
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .map_err(|error| failed(&error))?;
     writeln!(file, "{}", std::process::id()).map_err(|error| failed(&error))?;
     Ok(Lock { _file: file })
 }
 
 fn directory() -> PathBuf {
-    environment("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir()).unwrap_or_else(std::env::temp_dir)
+    environment("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .filter(|path| path.is_dir())
+        .unwrap_or_else(std::env::temp_dir)
 }

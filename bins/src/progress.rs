@@ -52,8 +52,16 @@ struct Lines {
 
 impl Lines {
     fn new(style: Style) -> Self {
-        let target = if style.live && !style.quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { style, all: MultiProgress::with_draw_target(target), machines: BTreeMap::new() }
+        let target = if style.live && !style.quiet {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self {
+            style,
+            all: MultiProgress::with_draw_target(target),
+            machines: BTreeMap::new(),
+        }
     }
 
     fn show(&mut self, event: &Event, at: Duration) {
@@ -65,8 +73,20 @@ impl Lines {
             Event::Waiting { what } => self.line(at, &format!("waiting for {what}")),
             Event::Note { text } => self.line(at, text),
             Event::Machine { machine, step } => self.machine(at, machine, step),
-            Event::Stuck { machine, step, seconds, last_task, causes } => {
-                self.line(at, &format!("{machine} has been at this step for {} minutes: {step}", seconds / 60));
+            Event::Stuck {
+                machine,
+                step,
+                seconds,
+                last_task,
+                causes,
+            } => {
+                self.line(
+                    at,
+                    &format!(
+                        "{machine} has been at this step for {} minutes: {step}",
+                        seconds / 60
+                    ),
+                );
                 if let Some(task) = last_task {
                     self.line(at, &format!("  last task of its VM: {task}"));
                 }
@@ -94,12 +114,20 @@ impl Lines {
         bar.set_message(clean(step));
     }
 
-    #[expect(clippy::print_stderr, reason = "progress for people goes to standard error")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "progress for people goes to standard error"
+    )]
     fn line(&self, at: Duration, text: &str) {
         if self.style.quiet {
             return;
         }
-        let text = format!("{:>4}:{:02}  {}", at.as_secs() / 60, at.as_secs() % 60, clean(text));
+        let text = format!(
+            "{:>4}:{:02}  {}",
+            at.as_secs() / 60,
+            at.as_secs() % 60,
+            clean(text)
+        );
         if self.style.live {
             self.all.suspend(|| eprintln!("{text}"));
         } else {

@@ -33,7 +33,10 @@ pub fn listen() -> Stop {
     Stop { asked, exit }
 }
 
-#[expect(clippy::exit, reason = "the second signal means now; every write is safe to run again")]
+#[expect(
+    clippy::exit,
+    reason = "the second signal means now; every write is safe to run again"
+)]
 fn leave(exit: Exit) {
     std::process::exit(i32::from(exit.code()));
 }

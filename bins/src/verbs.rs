@@ -1,7 +1,7 @@
 //! One file a verb: its arguments and a function from them to an exit code.
 
-pub mod validate;
 pub mod apply;
 pub mod plan;
-pub mod status;
 pub mod rehearse;
+pub mod status;
+pub mod validate;

@@ -34,15 +34,25 @@ fn split(address: &str) -> (String, Option<&str>) {
         None => (address, None),
     };
     let slot = slot.to_lowercase();
-    (if slot.matches(':').count() == 1 { format!("0000:{slot}") } else { slot }, function)
+    (
+        if slot.matches(':').count() == 1 {
+            format!("0000:{slot}")
+        } else {
+            slot
+        },
+        function,
+    )
 }
 
 /// Addresses a mapping stands for on a node: what Proxmox has, else what the site declares.
 pub fn addresses(site: &Site, view: &HypervisorView, node: &str, mapping: &str) -> Vec<String> {
     match view.mappings.get(mapping) {
-        Some(found) => {
-            found.map.iter().filter(|entry| entry.node == node).map(|entry| entry.path.clone()).collect()
-        }
+        Some(found) => found
+            .map
+            .iter()
+            .filter(|entry| entry.node == node)
+            .map(|entry| entry.path.clone())
+            .collect(),
         None => site
             .gpu_mappings
             .get(mapping)
@@ -76,7 +86,12 @@ pub fn has_gpu(
     found.is_some()
 }
 
-fn device_addresses(site: &Site, view: &HypervisorView, node: &str, device: &HostPci) -> Vec<String> {
+fn device_addresses(
+    site: &Site,
+    view: &HypervisorView,
+    node: &str,
+    device: &HostPci,
+) -> Vec<String> {
     match (&device.host, &device.mapping) {
         (Some(host), _) => host.split(';').map(str::to_owned).collect(),
         (None, Some(mapping)) => addresses(site, view, node, mapping),
@@ -85,7 +100,8 @@ fn device_addresses(site: &Site, view: &HypervisorView, node: &str, device: &Hos
 }
 
 fn overlaps(left: &[String], right: &[String]) -> bool {
-    left.iter().any(|one| right.iter().any(|other| is_device(one, other)))
+    left.iter()
+        .any(|one| right.iter().any(|other| is_device(one, other)))
 }
 
 /// Counts what is free of a mapping on a node, every VM's configuration counted, stopped or running.
@@ -106,11 +122,23 @@ pub fn free_devices(site: &Site, view: &HypervisorView, node: &str, mapping: &st
         }
         let mut devices: Vec<HostPci> = config.hostpci().into_values().collect();
         // A device whose removal waits for a restart is still in use.
-        let applied = view.applied.get(vmid).map(VmConfig::hostpci).unwrap_or_default();
-        devices.extend(applied.into_values().filter(|device| !devices.contains(device)).collect::<Vec<_>>());
+        let applied = view
+            .applied
+            .get(vmid)
+            .map(VmConfig::hostpci)
+            .unwrap_or_default();
+        devices.extend(
+            applied
+                .into_values()
+                .filter(|device| !devices.contains(device))
+                .collect::<Vec<_>>(),
+        );
         for device in &devices {
             let held = device_addresses(site, view, node, device);
-            let covered = all.iter().filter(|entry| held.iter().any(|one| is_device(one, entry))).count();
+            let covered = all
+                .iter()
+                .filter(|entry| held.iter().any(|one| is_device(one, entry)))
+                .count();
             if covered > 0 {
                 // A mapping takes one of its entries, a raw address all it covers.
                 used += if device.host.is_some() { covered } else { 1 };
@@ -118,7 +146,10 @@ pub fn free_devices(site: &Site, view: &HypervisorView, node: &str, mapping: &st
             }
         }
     }
-    FreeDevices { free: all.len().saturating_sub(used), users }
+    FreeDevices {
+        free: all.len().saturating_sub(used),
+        users,
+    }
 }
 
 #[cfg(test)]

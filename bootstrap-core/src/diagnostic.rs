@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// A place in a file the user wrote. Lines and columns count from 1.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Origin {
     /// The file as the user would name it.
     pub file: PathBuf,
@@ -15,7 +17,9 @@ pub struct Origin {
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Work goes on.
@@ -53,12 +57,22 @@ impl fmt::Display for Origin {
 impl Diagnostic {
     /// An error at a place.
     pub fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into(), origin: None, hint: None }
+        Self {
+            severity: Severity::Error,
+            message: message.into(),
+            origin: None,
+            hint: None,
+        }
     }
 
     /// A warning.
     pub fn warning(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, message: message.into(), origin: None, hint: None }
+        Self {
+            severity: Severity::Warning,
+            message: message.into(),
+            origin: None,
+            hint: None,
+        }
     }
 
     /// Adds the place.

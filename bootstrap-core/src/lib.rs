@@ -1,18 +1,18 @@
 //! The bootstrap logic: load, observe, plan, apply, report.
 
-pub mod diagnostic;
-pub mod machine_class;
-pub mod ports;
-pub mod site;
-pub mod template;
-pub mod yaml;
 pub mod adapters;
 pub mod apply;
 pub mod devices;
+pub mod diagnostic;
+pub mod machine_class;
 pub mod machines;
 pub mod mark;
 pub mod meaning;
 pub mod observe;
 pub mod occupancy;
 pub mod plan;
+pub mod ports;
+pub mod site;
 pub mod status;
+pub mod template;
+pub mod yaml;

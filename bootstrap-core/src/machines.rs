@@ -85,7 +85,10 @@ pub fn machines<'a>(site: &'a Site, snapshot: &'a Snapshot) -> Vec<Machine<'a>> 
                 .map(|request| request.id.as_str())
                 .collect();
             ids.extend(machines_without_request(cluster, set, snapshot));
-            found.extend(ids.into_iter().map(|id| machine(site, id, set, cluster, snapshot)));
+            found.extend(
+                ids.into_iter()
+                    .map(|id| machine(site, id, set, cluster, snapshot)),
+            );
         }
     }
     found
@@ -99,8 +102,13 @@ fn machines_without_request<'a>(
 ) -> impl Iterator<Item = &'a str> {
     let omni = &snapshot.omni;
     let has_request = |uuid: &str| {
-        omni.requests.values().any(|request| request.uuid.as_deref() == Some(uuid))
-            || omni.machines.get(uuid).is_some_and(|machine| machine.request.is_some())
+        omni.requests
+            .values()
+            .any(|request| request.uuid.as_deref() == Some(uuid))
+            || omni
+                .machines
+                .get(uuid)
+                .is_some_and(|machine| machine.request.is_some())
     };
     let members = omni
         .members
@@ -111,12 +119,17 @@ fn machines_without_request<'a>(
 }
 
 /// The UUIDs the template lists for a machine set.
-pub fn listed<'a>(cluster: &'a ClusterIntent, set: &'a MachineSetIntent) -> impl Iterator<Item = &'a str> {
+pub fn listed<'a>(
+    cluster: &'a ClusterIntent,
+    set: &'a MachineSetIntent,
+) -> impl Iterator<Item = &'a str> {
     cluster
         .resources
         .iter()
         .filter(|resource| resource.metadata.kind.starts_with("MachineSetNodes."))
-        .filter(|resource| resource.metadata.labels.get("omni.sidero.dev/machine-set") == Some(&set.id))
+        .filter(|resource| {
+            resource.metadata.labels.get("omni.sidero.dev/machine-set") == Some(&set.id)
+        })
         .map(|resource| resource.metadata.id.as_str())
 }
 
@@ -131,10 +144,11 @@ fn machine<'a>(
     let request = omni.requests.get(id);
     let provider = omni.provider_machines.get(id);
     let uuid = match request {
-        Some(request) => request
-            .uuid
-            .as_deref()
-            .or_else(|| provider.map(|machine| machine.uuid.as_str()).filter(|uuid| !uuid.is_empty())),
+        Some(request) => request.uuid.as_deref().or_else(|| {
+            provider
+                .map(|machine| machine.uuid.as_str())
+                .filter(|uuid| !uuid.is_empty())
+        }),
         None => Some(id),
     };
     let found = request.and_then(|request| vm(request, provider?, uuid?, snapshot));
@@ -195,7 +209,13 @@ fn vm<'a>(
         let applied = view.applied.get(&provider.vmid);
         let running = applied.is_some();
         let applied = applied.unwrap_or(config);
-        return Some(Ok(Vm { vmid: provider.vmid, node, config, applied, running }));
+        return Some(Ok(Vm {
+            vmid: provider.vmid,
+            node,
+            config,
+            applied,
+            running,
+        }));
     }
     // While it is being created a VM has no name yet.
     (config.lock().is_none() && config.name().is_some()).then_some(Err(VmProblem::Another))
@@ -204,7 +224,9 @@ fn vm<'a>(
 /// Whether a VM's configuration is that of a request: name and SMBIOS UUID must both agree.
 pub fn is_same_machine(config: &VmConfig, request: &str, uuid: &str) -> bool {
     config.name() == Some(request)
-        && config.uuid().is_some_and(|found| found.eq_ignore_ascii_case(uuid))
+        && config
+            .uuid()
+            .is_some_and(|found| found.eq_ignore_ascii_case(uuid))
 }
 
 impl Machine<'_> {
@@ -212,7 +234,10 @@ impl Machine<'_> {
     pub fn pin(&self) -> Option<std::net::Ipv4Addr> {
         let by_uuid = self.uuid.map(|uuid| PinKey::Uuid(uuid.to_lowercase()));
         let by_mac = self.mac.map(PinKey::Mac);
-        [by_uuid, by_mac].into_iter().flatten().find_map(|key| self.set.pins.get(&key).copied())
+        [by_uuid, by_mac]
+            .into_iter()
+            .flatten()
+            .find_map(|key| self.set.pins.get(&key).copied())
     }
 
     /// The address reserved for it, by anybody.
@@ -222,7 +247,8 @@ impl Machine<'_> {
 
     /// Whether the provider has started its VM, as far as Omni and Proxmox say.
     pub fn started(&self) -> bool {
-        self.provider.is_some_and(|provider| !provider.start_task.is_empty())
+        self.provider
+            .is_some_and(|provider| !provider.start_task.is_empty())
             || self.vm.is_some_and(|vm| vm.running)
             || self.state.is_some()
     }
@@ -236,7 +262,10 @@ pub fn missing(site: &Site, snapshot: &Snapshot) -> BTreeMap<String, u32> {
         .flat_map(|cluster| &cluster.machine_sets)
         .filter_map(|set| {
             let (_, size) = set.class.as_ref()?;
-            let there = machines.iter().filter(|machine| machine.set.id == set.id).count();
+            let there = machines
+                .iter()
+                .filter(|machine| machine.set.id == set.id)
+                .count();
             let there = u32::try_from(there).unwrap_or(u32::MAX);
             Some((set.id.clone(), size.saturating_sub(there)))
         })

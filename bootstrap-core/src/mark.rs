@@ -45,7 +45,9 @@ impl fmt::Display for Reservation {
 impl Reservation {
     /// Finds the mark of `site` in a note.
     pub fn find(note: &str, site: &str) -> Option<Self> {
-        note.lines().filter_map(Self::parse).find(|mark| mark.site == site)
+        note.lines()
+            .filter_map(Self::parse)
+            .find(|mark| mark.site == site)
     }
 
     fn parse(line: &str) -> Option<Self> {
@@ -69,7 +71,11 @@ impl Reservation {
     /// A note with this mark as its last line and everything a person wrote kept.
     pub fn added_to(&self, note: Option<&str>) -> String {
         let kept = Self::removed_from(note.unwrap_or_default(), &self.site);
-        if kept.is_empty() { self.to_string() } else { format!("{kept}\n{self}") }
+        if kept.is_empty() {
+            self.to_string()
+        } else {
+            format!("{kept}\n{self}")
+        }
     }
 
     /// A note without the marks of `site`.
@@ -118,7 +124,10 @@ mod tests {
 
     #[test]
     fn the_marks_of_two_sites_stand_side_by_side() {
-        let other = Reservation { site: "lab".into(), ..mark() };
+        let other = Reservation {
+            site: "lab".into(),
+            ..mark()
+        };
         let note = mark().added_to(Some(&other.added_to(None)));
         assert_eq!(Reservation::find(&note, "lab"), Some(other));
         assert_eq!(Reservation::find(&note, "home"), Some(mark()));
@@ -126,7 +135,11 @@ mod tests {
 
     #[test]
     fn marking_twice_leaves_one_mark() {
-        let changed = Reservation { before: Some(Ipv4Addr::new(10, 0, 0, 9)), made_record: false, ..mark() };
+        let changed = Reservation {
+            before: Some(Ipv4Addr::new(10, 0, 0, 9)),
+            made_record: false,
+            ..mark()
+        };
         let note = changed.added_to(Some(&mark().added_to(None)));
         assert_eq!(note.lines().count(), 1);
         assert_eq!(Reservation::find(&note, "home"), Some(changed));

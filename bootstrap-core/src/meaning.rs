@@ -24,15 +24,28 @@ fn canonical(value: &Value, key: &str) -> Option<Value> {
         Value::Array(items) if items.is_empty() => None,
         Value::Array(items) => {
             // An element's position means something: a zero element stays.
-            Some(Value::Array(items.iter().map(|item| canonical(item, "").unwrap_or(Value::Null)).collect()))
+            Some(Value::Array(
+                items
+                    .iter()
+                    .map(|item| canonical(item, "").unwrap_or(Value::Null))
+                    .collect(),
+            ))
         }
         Value::Object(map) => {
-            let mut entries: Vec<(&String, Value)> =
-                map.iter().filter_map(|(key, value)| Some((key, canonical(value, key)?))).collect();
+            let mut entries: Vec<(&String, Value)> = map
+                .iter()
+                .filter_map(|(key, value)| Some((key, canonical(value, key)?)))
+                .collect();
             entries.sort_by_key(|(key, _)| *key);
-            let map: Map<String, Value> =
-                entries.into_iter().map(|(key, value)| (key.clone(), value)).collect();
-            if map.is_empty() { None } else { Some(Value::Object(map)) }
+            let map: Map<String, Value> = entries
+                .into_iter()
+                .map(|(key, value)| (key.clone(), value))
+                .collect();
+            if map.is_empty() {
+                None
+            } else {
+                Some(Value::Object(map))
+            }
         }
         other => Some(other.clone()),
     }
@@ -55,8 +68,10 @@ fn parsed(text: &str) -> Value {
 pub fn sorted(value: Value) -> Value {
     match value {
         Value::Object(map) => {
-            let mut entries: Vec<(String, Value)> =
-                map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            let mut entries: Vec<(String, Value)> = map
+                .into_iter()
+                .map(|(key, value)| (key, sorted(value)))
+                .collect();
             entries.sort_by(|left, right| left.0.cmp(&right.0));
             Value::Object(entries.into_iter().collect())
         }
@@ -92,8 +107,14 @@ mod tests {
     #[test]
     fn a_patch_differs_when_its_yaml_does() {
         let one = json!({"data": "machine:\n    sysctls: {a: \"1\"}\n"});
-        assert!(same_spec(&one, &json!({"data": "machine: {sysctls: {a: '1'}}"})));
-        assert!(!same_spec(&one, &json!({"data": "machine: {sysctls: {a: 1}}"})));
+        assert!(same_spec(
+            &one,
+            &json!({"data": "machine: {sysctls: {a: '1'}}"})
+        ));
+        assert!(!same_spec(
+            &one,
+            &json!({"data": "machine: {sysctls: {a: 1}}"})
+        ));
         assert!(!same_spec(&one, &json!({"data": "a: b: c"})));
     }
 }

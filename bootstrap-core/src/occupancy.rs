@@ -69,10 +69,18 @@ fn is_live(lease: &Lease, now: u64) -> bool {
 }
 
 /// When each address was last seen in use, Unix seconds; 0 where that is not known.
-pub fn last_seen(records: &[ClientRecord], past: &[PastClient], leases: &[Lease]) -> BTreeMap<Ipv4Addr, u64> {
+pub fn last_seen(
+    records: &[ClientRecord],
+    past: &[PastClient],
+    leases: &[Lease],
+) -> BTreeMap<Ipv4Addr, u64> {
     let mut seen = BTreeMap::new();
-    let records = records.iter().filter_map(|record| Some((record.last_ip?, record.last_seen)));
-    let past = past.iter().filter_map(|client| Some((client.last_ip?, client.last_seen)));
+    let records = records
+        .iter()
+        .filter_map(|record| Some((record.last_ip?, record.last_seen)));
+    let past = past
+        .iter()
+        .filter_map(|client| Some((client.last_ip?, client.last_seen)));
     let leases = leases.iter().map(|lease| (lease.ip, lease.expires));
     for (address, when) in records.chain(past).chain(leases) {
         let latest = seen.entry(address).or_insert(0);

@@ -132,9 +132,17 @@ pub trait Hypervisor: Send + Sync {
     /// Configuration the running VM really has.
     async fn vm_config_current(&self, node: &str, vmid: u32) -> PortResult<VmConfig>;
     /// Sets one key, guarded by the digest. `Conflict` on another digest, `Locked` while locked.
-    async fn set_config(&self, node: &str, vmid: u32, key: &str, value: &str, digest: &str) -> PortResult<()>;
+    async fn set_config(
+        &self,
+        node: &str,
+        vmid: u32,
+        key: &str,
+        value: &str,
+        digest: &str,
+    ) -> PortResult<()>;
     /// Removes one key, guarded by the digest.
-    async fn delete_config(&self, node: &str, vmid: u32, key: &str, digest: &str) -> PortResult<()>;
+    async fn delete_config(&self, node: &str, vmid: u32, key: &str, digest: &str)
+    -> PortResult<()>;
     /// Drops the pending change of one key.
     async fn revert_config(&self, node: &str, vmid: u32, key: &str) -> PortResult<()>;
     /// What is applied and what waits for a stop and start.

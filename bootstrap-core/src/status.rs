@@ -81,11 +81,23 @@ pub fn status(site: &Site, snapshot: &Snapshot) -> Status {
             .clusters
             .iter()
             .map(|cluster| {
-                let state = snapshot.omni.clusters.get(&cluster.name).cloned().unwrap_or_default();
+                let state = snapshot
+                    .omni
+                    .clusters
+                    .get(&cluster.name)
+                    .cloned()
+                    .unwrap_or_default();
                 ClusterRow {
                     cluster: cluster.name.clone(),
-                    machines: all.iter().filter(|machine| machine.cluster.name == cluster.name).count(),
-                    wanted: cluster.machine_sets.iter().filter_map(|set| Some(set.class.as_ref()?.1)).sum(),
+                    machines: all
+                        .iter()
+                        .filter(|machine| machine.cluster.name == cluster.name)
+                        .count(),
+                    wanted: cluster
+                        .machine_sets
+                        .iter()
+                        .filter_map(|set| Some(set.class.as_ref()?.1))
+                        .sum(),
                     etcd: state.etcd,
                     kubernetes_api: state.kubernetes_api,
                     ready: state.ready && state.running,

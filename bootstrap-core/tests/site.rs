@@ -55,7 +55,9 @@ fn check(case: &str) -> String {
     let findings = match &result {
         Ok(site) => {
             let mut findings = [&site.warnings[..], &site.unchecked[..]].concat();
-            findings.sort_by(|one, other| (&one.origin, one.severity).cmp(&(&other.origin, other.severity)));
+            findings.sort_by(|one, other| {
+                (&one.origin, one.severity).cmp(&(&other.origin, other.severity))
+            });
             [site.resolver_findings.clone(), findings].concat()
         }
         Err(findings) => {

@@ -147,7 +147,10 @@ fn real_templates_render_to_the_same_bytes() {
         );
         count += 1;
     }
-    let _ = writeln!(std::io::stderr(), "{count} renders of real templates are byte-equal");
+    let _ = writeln!(
+        std::io::stderr(),
+        "{count} renders of real templates are byte-equal"
+    );
     assert!(count > 0);
 }
 
@@ -175,7 +178,11 @@ fn real_templates_get_the_same_verdict() {
             );
         }
     }
-    let _ = writeln!(std::io::stderr(), "{} verdicts on real templates are equal", expected.len());
+    let _ = writeln!(
+        std::io::stderr(),
+        "{} verdicts on real templates are equal",
+        expected.len()
+    );
 }
 
 #[test]
@@ -280,7 +287,10 @@ fn real_machine_classes_load_and_keep_every_key() {
             }
         }
     }
-    let _ = writeln!(std::io::stderr(), "{count} machine classes of {files} real files loaded, {warned} files with warnings");
+    let _ = writeln!(
+        std::io::stderr(),
+        "{count} machine classes of {files} real files loaded, {warned} files with warnings"
+    );
     assert!(count > 0 && warned > 0);
 }
 

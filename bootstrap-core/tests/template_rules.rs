@@ -70,9 +70,7 @@ fn files_are_read_only_inside_the_allowed_directory() {
     check(
         "../outside.yaml",
         None,
-        Err(
-            "patch \"../outside.yaml\" is invalid: path escapes from parent",
-        ),
+        Err("patch \"../outside.yaml\" is invalid: path escapes from parent"),
     );
     check("../outside.yaml", Some(".."), Ok(()));
     check("link.yaml", None, Err("path escapes from parent"));

@@ -321,7 +321,8 @@ fn unauthenticated(clock_ahead: Option<i64>, signer: &dyn Signer, wall: SystemTi
             match clock_ahead {
                 Some(-30..=30) => " (the clocks agree)".to_owned(),
                 Some(apart) => format!(" (the clocks differ by {})", span(apart.unsigned_abs())),
-                None => "; if it is right, compare this machine's clock with the server's".to_owned(),
+                None =>
+                    "; if it is right, compare this machine's clock with the server's".to_owned(),
             }
         ),
     };

@@ -341,7 +341,8 @@ async fn every_recorded_exchange_of_our_calls_is_made_and_understood() {
         check_request(&server, record);
         *replayed.entry(record.method().to_owned()).or_default() += 1;
     }
-    let _ = writeln!(std::io::stderr(), 
+    let _ = writeln!(
+        std::io::stderr(),
         "replayed {} of {} records: {replayed:?}",
         replayed.values().sum::<usize>(),
         records.len()

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use unifi_client::{Mac, RecordType};
 
 use crate::World;
-use crate::world::proxmox::CreateVm;
 use crate::blueprint::{Blueprint, NetworkBlueprint, NodeBlueprint, ProviderBlueprint, Stranger};
+use crate::world::proxmox::CreateVm;
 
 const NODE_MEMORY_MIB: u64 = 256 * 1024;
 const DEFAULT_NODE: &str = "pve";
@@ -30,7 +30,11 @@ pub fn blueprint(site: &Site) -> Blueprint {
         extensions: extensions(site),
         providers: providers(site),
         strangers: strangers(&networks),
-        dns_records: if preset { vec![(omni_name, omni_address)] } else { Vec::new() },
+        dns_records: if preset {
+            vec![(omni_name, omni_address)]
+        } else {
+            Vec::new()
+        },
         upstream: site.dns.upstream.iter().map(ToString::to_string).collect(),
         networks,
     }
@@ -64,15 +68,27 @@ fn talos_versions(site: &Site) -> Vec<(String, Vec<String>)> {
             .or_default()
             .insert(cluster.kubernetes_version.clone());
     }
-    versions.into_iter().map(|(talos, kubernetes)| (talos, kubernetes.into_iter().collect())).collect()
+    versions
+        .into_iter()
+        .map(|(talos, kubernetes)| (talos, kubernetes.into_iter().collect()))
+        .collect()
 }
 
 fn extensions(site: &Site) -> Vec<String> {
     let wanted: BTreeSet<String> = sets(site)
         .flat_map(|(cluster, set)| {
-            site.clusters[cluster].template.extensions_for(&set.name).unwrap_or_default()
+            site.clusters[cluster]
+                .template
+                .extensions_for(&set.name)
+                .unwrap_or_default()
         })
-        .map(|name| if name.contains('/') { name } else { format!("siderolabs/{name}") })
+        .map(|name| {
+            if name.contains('/') {
+                name
+            } else {
+                format!("siderolabs/{name}")
+            }
+        })
         .collect();
     wanted.into_iter().collect()
 }
@@ -85,23 +101,40 @@ fn sets(site: &Site) -> impl Iterator<Item = (usize, &MachineSetIntent)> {
 }
 
 fn providers(site: &Site) -> Vec<ProviderBlueprint> {
-    let mut ids: BTreeSet<&str> = site.proxmox.iter().map(|endpoint| endpoint.provider.as_str()).collect();
+    let mut ids: BTreeSet<&str> = site
+        .proxmox
+        .iter()
+        .map(|endpoint| endpoint.provider.as_str())
+        .collect();
     ids.extend(sets(site).filter_map(|(_, set)| provider_of(site, set)));
     ids.into_iter()
-        .map(|id| ProviderBlueprint { id: id.to_owned(), schema: schema(), nodes: nodes(site, id) })
+        .map(|id| ProviderBlueprint {
+            id: id.to_owned(),
+            schema: schema(),
+            nodes: nodes(site, id),
+        })
         .collect()
 }
 
 fn nodes(site: &Site, provider: &str) -> Vec<NodeBlueprint> {
     let mut names = BTreeSet::new();
     let mut storages = BTreeSet::new();
-    for class in site.machine_classes.values().filter(|class| class.provider.as_deref() == Some(provider)) {
+    for class in site
+        .machine_classes
+        .values()
+        .filter(|class| class.provider.as_deref() == Some(provider))
+    {
         names.extend(class.provider_data["node"].as_str().map(str::to_owned));
-        let selector = class.provider_data["storage_selector"].as_str().unwrap_or_default();
+        let selector = class.provider_data["storage_selector"]
+            .as_str()
+            .unwrap_or_default();
         names.extend(compared(selector, "node"));
         storages.extend(compared(selector, "name"));
     }
-    let devices = site.gpu_mappings.values().filter(|mapping| mapping.provider == provider);
+    let devices = site
+        .gpu_mappings
+        .values()
+        .filter(|mapping| mapping.provider == provider);
     let devices: Vec<_> = devices.flat_map(|mapping| &mapping.devices).collect();
     names.extend(devices.iter().map(|device| device.node.clone()));
     if names.is_empty() {
@@ -114,7 +147,9 @@ fn nodes(site: &Site, provider: &str) -> Vec<NodeBlueprint> {
         .into_iter()
         .map(|name| {
             let own = devices.iter().filter(|device| device.node == name);
-            let pci = own.enumerate().map(|(index, device)| pci_device(index, &device.path, &device.id));
+            let pci = own
+                .enumerate()
+                .map(|(index, device)| pci_device(index, &device.path, &device.id));
             NodeBlueprint {
                 pci: pci.collect(),
                 storages: storages.iter().cloned().collect(),
@@ -131,18 +166,30 @@ fn compared(expression: &str, variable: &str) -> Vec<String> {
         .match_indices(variable)
         .filter(|(at, _)| {
             let before = expression[..*at].chars().next_back();
-            before.is_none_or(|character| !character.is_alphanumeric() && character != '_' && character != '.')
+            before.is_none_or(|character| {
+                !character.is_alphanumeric() && character != '_' && character != '.'
+            })
         })
         .filter_map(|(at, _)| {
-            let rest = expression[at + variable.len()..].trim_start().strip_prefix("==")?.trim_start();
-            let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+            let rest = expression[at + variable.len()..]
+                .trim_start()
+                .strip_prefix("==")?
+                .trim_start();
+            let quote = rest
+                .chars()
+                .next()
+                .filter(|quote| matches!(quote, '"' | '\''))?;
             rest[1..].split(quote).next().map(str::to_owned)
         })
         .collect()
 }
 
 fn pci_device(index: usize, path: &str, id: &str) -> PciDevice {
-    let address = if path.contains('.') { path.to_owned() } else { format!("{path}.0") };
+    let address = if path.contains('.') {
+        path.to_owned()
+    } else {
+        format!("{path}.0")
+    };
     PciDevice {
         address,
         class: "030000".to_owned(),
@@ -161,7 +208,10 @@ fn networks(site: &Site) -> Vec<NetworkBlueprint> {
         let name = set.network.clone().unwrap_or_else(|| "Default".to_owned());
         let (addresses, bridges) = found.entry(name).or_default();
         addresses.extend(set.addresses.iter().chain(set.pins.values()));
-        let class = set.class.as_ref().and_then(|(class, _)| site.machine_classes.get(class));
+        let class = set
+            .class
+            .as_ref()
+            .and_then(|(class, _)| site.machine_classes.get(class));
         let bridge = class.and_then(|class| class.provider_data["network_bridge"].as_str());
         bridges.insert(bridge.unwrap_or("vmbr0").to_owned());
     }
@@ -187,11 +237,18 @@ fn subnet(site: &Site, addresses: &BTreeSet<Ipv4Addr>, index: usize) -> Ipv4Net 
     let fallback = Ipv4Addr::new(10, 111, third, 1);
     let any = addresses.first().copied().unwrap_or(fallback);
     let holds_all = |prefix: u8| {
-        Ipv4Net::new(any, prefix).is_ok_and(|net| addresses.iter().all(|address| net.contains(address)))
+        Ipv4Net::new(any, prefix)
+            .is_ok_and(|net| addresses.iter().all(|address| net.contains(address)))
     };
-    let prefix = (8..=24).rev().find(|prefix| holds_all(*prefix)).unwrap_or(24);
+    let prefix = (8..=24)
+        .rev()
+        .find(|prefix| holds_all(*prefix))
+        .unwrap_or(24);
     let network = Ipv4Net::new(any, prefix).map_or(Ipv4Net::from(any), |net| net.trunc());
-    let endpoint = site.unifi.as_ref().and_then(|unifi| url::Url::parse(&unifi.endpoint).ok());
+    let endpoint = site
+        .unifi
+        .as_ref()
+        .and_then(|unifi| url::Url::parse(&unifi.endpoint).ok());
     let host = endpoint.and_then(|url| url.host_str()?.parse::<Ipv4Addr>().ok());
     let gateway = host
         .filter(|host| network.contains(host) && !addresses.contains(host))
@@ -229,12 +286,17 @@ pub fn lease_first_pool(site: &Site, blueprint: &mut Blueprint) {
     let Some((_, set)) = sets(site).find(|(_, set)| !set.addresses.is_empty()) else {
         return;
     };
-    blueprint.strangers.extend(set.addresses.iter().zip(0_u8..).map(|(address, last)| Stranger {
-        mac: Mac([0x3c, 0x22, 0xfb, 0x30, 0x40, last]),
-        ip: *address,
-        live: true,
-        reserved: false,
-    }));
+    blueprint.strangers.extend(
+        set.addresses
+            .iter()
+            .zip(0_u8..)
+            .map(|(address, last)| Stranger {
+                mac: Mac([0x3c, 0x22, 0xfb, 0x30, 0x40, last]),
+                ip: *address,
+                live: true,
+                reserved: false,
+            }),
+    );
 }
 
 /// Lets a VM that is not ours have every GPU the site wants.
@@ -250,7 +312,8 @@ pub fn occupy_gpus(site: &Site, world: &World) {
                     node: device.node.clone(),
                     vmid,
                     name: "media-server".to_owned(),
-                    uuid: uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, device.path.as_bytes()).to_string(),
+                    uuid: uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, device.path.as_bytes())
+                        .to_string(),
                     machine: Some("q35".to_owned()),
                     hostpci: vec![format!("host={}", device.path)],
                     cores: 2,
@@ -298,7 +361,8 @@ mod tests {
 
     #[test]
     fn selectors_name_storages_and_nodes() {
-        let selector = "(node == \"pve-1\" && name == 'fast') ||\n(node==\"pve-2\" && name == \"slow\")";
+        let selector =
+            "(node == \"pve-1\" && name == 'fast') ||\n(node==\"pve-2\" && name == \"slow\")";
         assert_eq!(compared(selector, "name"), ["fast", "slow"]);
         assert_eq!(compared(selector, "node"), ["pve-1", "pve-2"]);
         assert!(compared("hostname == \"x\" && free > 3", "name").is_empty());

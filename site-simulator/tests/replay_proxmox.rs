@@ -261,7 +261,8 @@ async fn recorded_exchanges_are_answered_as_recorded() {
                 wrong.push(format!("{}\n    {}", record.name, found.join("\n    ")));
             }
         }
-        let _ = writeln!(std::io::stderr(), 
+        let _ = writeln!(
+            std::io::stderr(),
             "proxmox ({place}): replayed {replayed} of {}",
             records.len()
         );

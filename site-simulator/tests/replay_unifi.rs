@@ -468,7 +468,11 @@ async fn recorded_answers_are_given() {
                 )),
             }
         }
-        let _ = writeln!(std::io::stderr(), "unifi ({place}): replayed {replayed} of {}", files.len());
+        let _ = writeln!(
+            std::io::stderr(),
+            "unifi ({place}): replayed {replayed} of {}",
+            files.len()
+        );
         assert!(
             wrong.is_empty(),
             "{} differ:\n{}",

@@ -29,7 +29,12 @@ pub(crate) async fn lab(site: Site, seed: u64, faults: Faults) -> Lab {
 }
 
 /// A lab whose blueprint is changed before anything happens in it.
-pub(crate) async fn lab_with(site: Site, seed: u64, faults: Faults, change: impl FnOnce(&mut Blueprint)) -> Lab {
+pub(crate) async fn lab_with(
+    site: Site,
+    seed: u64,
+    faults: Faults,
+    change: impl FnOnce(&mut Blueprint),
+) -> Lab {
     let mut blueprint = derive::blueprint(&site);
     change(&mut blueprint);
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::real());
@@ -40,7 +45,10 @@ pub(crate) async fn lab_with(site: Site, seed: u64, faults: Faults, change: impl
         .iter()
         .map(|endpoint| {
             let port = in_memory::proxmox::Proxmox::new(Arc::clone(&world), &endpoint.provider);
-            (endpoint.provider.clone(), Arc::new(port) as Arc<dyn Hypervisor>)
+            (
+                endpoint.provider.clone(),
+                Arc::new(port) as Arc<dyn Hypervisor>,
+            )
         })
         .collect();
     let ports = Ports {
@@ -52,28 +60,46 @@ pub(crate) async fn lab_with(site: Site, seed: u64, faults: Faults, change: impl
     };
     // The provider's first sign of life has reached Omni.
     clock.sleep(Duration::from_secs(5)).await;
-    Lab { site: Arc::new(site), world, ports }
+    Lab {
+        site: Arc::new(site),
+        world,
+        ports,
+    }
 }
 
 impl Lab {
     pub(crate) async fn plan(&self) -> Plan {
-        let snapshot = observe(&self.site, &self.ports).await.expect("the site can be observed");
+        let snapshot = observe(&self.site, &self.ports)
+            .await
+            .expect("the site can be observed");
         plan(&self.site, &snapshot)
     }
 
     /// The world's own figures, against the addresses reserved now.
     pub(crate) async fn figures(&self) -> Figures {
-        let snapshot = observe(&self.site, &self.ports).await.expect("the site can be observed");
+        let snapshot = observe(&self.site, &self.ports)
+            .await
+            .expect("the site can be observed");
         let rows = bootstrap_core::status::status(&self.site, &snapshot).machines;
-        let addresses = rows.into_iter().filter_map(|row| Some((row.machine, row.reserved?))).collect();
-        self.world.figures(&Expected { addresses, ..Expected::default() })
+        let addresses = rows
+            .into_iter()
+            .filter_map(|row| Some((row.machine, row.reserved?)))
+            .collect();
+        self.world.figures(&Expected {
+            addresses,
+            ..Expected::default()
+        })
     }
 
     pub(crate) async fn apply(&self, plan: &Plan) -> (Outcome, Vec<Event>) {
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let (_keep, stop) = tokio::sync::watch::channel(false);
-        let options =
-            Options { wait: None, timeout: Duration::from_mins(45), allow_restart: false, stop };
+        let options = Options {
+            wait: None,
+            timeout: Duration::from_mins(45),
+            allow_restart: false,
+            stop,
+        };
         let site = Arc::clone(&self.site);
         let outcome = apply(site, self.ports.clone(), plan, options, Events::new(sender)).await;
         let mut events = Vec::new();
@@ -86,16 +112,30 @@ impl Lab {
 
 #[tokio::test(start_paused = true)]
 async fn from_nothing_to_running_and_then_nothing_to_do() {
-    let lab = lab(site::load(&example()).expect("the example loads"), 7, Faults::default()).await;
+    let lab = lab(
+        site::load(&example()).expect("the example loads"),
+        7,
+        Faults::default(),
+    )
+    .await;
     let plan = lab.plan().await;
     println!("{}", bootstrap_core::plan::render(&plan));
-    assert!(!plan.is_blocked(), "{:#?} {:#?}", plan.blockers, plan.needs_person);
+    assert!(
+        !plan.is_blocked(),
+        "{:#?} {:#?}",
+        plan.blockers,
+        plan.needs_person
+    );
     let (outcome, events) = lab.apply(&plan).await;
     for event in &events {
         println!("{event:?}");
     }
     assert!(outcome.failures.is_empty(), "{:#?}", outcome.failures);
-    assert!(outcome.needs_person.is_empty(), "{:#?}", outcome.needs_person);
+    assert!(
+        outcome.needs_person.is_empty(),
+        "{:#?}",
+        outcome.needs_person
+    );
     assert!(outcome.reached);
     let again = lab.plan().await;
     assert!(again.is_empty(), "{}", bootstrap_core::plan::render(&again));
@@ -104,7 +144,11 @@ async fn from_nothing_to_running_and_then_nothing_to_do() {
 #[tokio::test(start_paused = true)]
 async fn a_gpu_is_attached_in_the_cold_window() {
     let mut site = site::load(&example()).expect("the example loads");
-    for set in site.clusters.iter_mut().flat_map(|cluster| &mut cluster.machine_sets) {
+    for set in site
+        .clusters
+        .iter_mut()
+        .flat_map(|cluster| &mut cluster.machine_sets)
+    {
         for gpu in &mut set.gpus {
             gpu.attach = Attach::Vm;
         }
@@ -117,6 +161,13 @@ async fn a_gpu_is_attached_in_the_cold_window() {
     }
     assert!(outcome.failures.is_empty(), "{:#?}", outcome.failures);
     assert!(outcome.reached);
-    assert!(outcome.machines.values().any(|machine| machine.attached_in_window), "{:#?}", outcome.machines);
+    assert!(
+        outcome
+            .machines
+            .values()
+            .any(|machine| machine.attached_in_window),
+        "{:#?}",
+        outcome.machines
+    );
     assert!(lab.plan().await.is_empty());
 }

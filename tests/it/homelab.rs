@@ -58,54 +58,96 @@ fn copy(from: &Path, to: &Path) {
         if path.is_dir() {
             copy(&path, &target);
         } else {
-            std::fs::write(target, std::fs::read(path).expect("the file can be read")).expect("and written");
+            std::fs::write(target, std::fs::read(path).expect("the file can be read"))
+                .expect("and written");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_homelab_goes_from_nothing_to_running() {
-    let Some((_directory, site)) = homelab() else { return };
+    let Some((_directory, site)) = homelab() else {
+        return;
+    };
     let lab = lab(site, 21, Faults::default()).await;
     let plan = lab.plan().await;
-    assert!(!plan.is_blocked(), "{:#?} {:#?}", plan.blockers, plan.needs_person);
+    assert!(
+        !plan.is_blocked(),
+        "{:#?} {:#?}",
+        plan.blockers,
+        plan.needs_person
+    );
     let (outcome, _) = lab.apply(&plan).await;
-    assert!(outcome.failures.is_empty() && outcome.needs_person.is_empty(), "{outcome:#?}");
+    assert!(
+        outcome.failures.is_empty() && outcome.needs_person.is_empty(),
+        "{outcome:#?}"
+    );
     assert!(outcome.reached);
     let figures = lab.figures().await;
-    assert_eq!(figures.to_string(), "first leases right 6/6, GPUs at first boot 1/1, restarts 0");
+    assert_eq!(
+        figures.to_string(),
+        "first leases right 6/6, GPUs at first boot 1/1, restarts 0"
+    );
     let again = lab.plan().await;
     assert!(again.is_empty(), "{}", render(&again));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_homelab_as_it_runs_today_needs_nothing_and_nothing_of_it_is_touched() {
-    let Some((_directory, site)) = homelab() else { return };
+    let Some((_directory, site)) = homelab() else {
+        return;
+    };
     let lab = lab_with(site, 22, Faults::default(), |blueprint| {
-        blueprint.dns_records.push((blueprint.omni_name.clone(), blueprint.omni_address));
+        blueprint
+            .dns_records
+            .push((blueprint.omni_name.clone(), blueprint.omni_address));
     })
     .await;
     let cluster = &lab.site.clusters[0];
-    let classes = lab.site.machine_classes.values().map(|class| class.resource.clone());
+    let classes = lab
+        .site
+        .machine_classes
+        .values()
+        .map(|class| class.resource.clone());
     let resources: Vec<Resource> = classes.chain(cluster.resources.iter().cloned()).collect();
     let mut by_hand: BTreeMap<String, Vec<ByHand>> = BTreeMap::new();
     for set in &cluster.machine_sets {
         let (_, size) = set.class.as_ref().expect("the homelab's sets have classes");
-        let hands = set.addresses.iter().take(*size as usize).map(|address| ByHand {
-            mac: None,
-            address: Some(*address),
-            alias: Some("by hand".to_owned()),
-            hostpci: if set.gpus.is_empty() { Vec::new() } else { vec!["host=0000:03:00,pcie=1".to_owned()] },
-        });
+        let hands = set
+            .addresses
+            .iter()
+            .take(*size as usize)
+            .map(|address| ByHand {
+                mac: None,
+                address: Some(*address),
+                alias: Some("by hand".to_owned()),
+                hostpci: if set.gpus.is_empty() {
+                    Vec::new()
+                } else {
+                    vec!["host=0000:03:00,pcie=1".to_owned()]
+                },
+            });
         by_hand.insert(set.id.clone(), hands.collect());
     }
     lab.world
-        .preload_running(&RunningCluster { resources, by_hand, cni_installed: true })
+        .preload_running(&RunningCluster {
+            resources,
+            by_hand,
+            cni_installed: true,
+        })
         .expect("the site runs");
     let plan = lab.plan().await;
-    assert!(plan.is_empty() && !plan.is_blocked(), "{}\n{:#?}", render(&plan), plan.needs_person);
+    assert!(
+        plan.is_empty() && !plan.is_blocked(),
+        "{}\n{:#?}",
+        render(&plan),
+        plan.needs_person
+    );
     let (outcome, _) = lab.apply(&plan).await;
-    assert!(outcome.failures.is_empty() && outcome.needs_person.is_empty(), "{outcome:#?}");
+    assert!(
+        outcome.failures.is_empty() && outcome.needs_person.is_empty(),
+        "{outcome:#?}"
+    );
     let touched: Vec<Fact> = lab
         .world
         .log()

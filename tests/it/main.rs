@@ -8,11 +8,11 @@
     reason = "a test that cannot go on says so, and cases stand in one table"
 )]
 
+mod addresses;
 mod crash;
 mod engine;
+mod gpus;
 mod homelab;
 mod missed;
-mod tripwire;
-mod addresses;
-mod gpus;
 mod planning;
+mod tripwire;

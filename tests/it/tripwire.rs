@@ -5,15 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bootstrap_core::ports::{Failure, Gateway, Hypervisor, Omni, PortError, PortResult, Ports, System};
+use bootstrap_core::ports::{
+    Failure, Gateway, Hypervisor, Omni, PortError, PortResult, Ports, System,
+};
 use futures_util::stream::BoxStream;
 use omni_client::{Event, Kind, Resource};
-use proxmox_client::{Node, PciDevice, PciMapping, Pending, Permissions, TaskStatus, Upid, VmConfig, VmRow, VmStatus};
+use proxmox_client::{
+    Node, PciDevice, PciMapping, Pending, Permissions, TaskStatus, Upid, VmConfig, VmRow, VmStatus,
+};
 use secrecy::SecretString;
 use tokio::sync::watch;
 use unifi_client::{
-    ActiveClient, ClientPatch, ClientRecord, DnsRecord, Lease, Mac, Network, NewClient, NewDnsRecord, PastClient, Site,
-    Upstream,
+    ActiveClient, ClientPatch, ClientRecord, DnsRecord, Lease, Mac, Network, NewClient,
+    NewDnsRecord, PastClient, Site, Upstream,
 };
 
 /// What happens at the n-th write of a run, counted from 1.
@@ -39,7 +43,11 @@ pub(crate) struct Tripwire {
 
 impl Tripwire {
     pub(crate) fn at(point: Point) -> Arc<Self> {
-        Arc::new(Self { point, writes: Mutex::default(), tripped: watch::Sender::new(false) })
+        Arc::new(Self {
+            point,
+            writes: Mutex::default(),
+            tripped: watch::Sender::new(false),
+        })
     }
 
     /// Comes when the caller is to die.
@@ -52,7 +60,10 @@ impl Tripwire {
 
     /// Names of the writes so far.
     pub(crate) fn writes(&self) -> Vec<String> {
-        self.writes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.writes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     async fn dead(&self) {
@@ -60,7 +71,12 @@ impl Tripwire {
         pending::<()>().await;
     }
 
-    async fn write<T>(&self, name: String, effect: impl Future<Output = PortResult<T>>, system: System) -> PortResult<T> {
+    async fn write<T>(
+        &self,
+        name: String,
+        effect: impl Future<Output = PortResult<T>>,
+        system: System,
+    ) -> PortResult<T> {
         if *self.tripped.borrow() {
             pending::<()>().await;
         }
@@ -90,18 +106,29 @@ impl Tripwire {
     /// These ports through this wire.
     pub(crate) fn wire(self: &Arc<Self>, ports: &Ports) -> Ports {
         Ports {
-            omni: Arc::new(Wired { wire: Arc::clone(self), port: Arc::clone(&ports.omni), provider: String::new() }),
+            omni: Arc::new(Wired {
+                wire: Arc::clone(self),
+                port: Arc::clone(&ports.omni),
+                provider: String::new(),
+            }),
             hypervisors: ports
                 .hypervisors
                 .iter()
                 .map(|(id, port)| {
-                    let wired = Wired { wire: Arc::clone(self), port: Arc::clone(port), provider: id.clone() };
+                    let wired = Wired {
+                        wire: Arc::clone(self),
+                        port: Arc::clone(port),
+                        provider: id.clone(),
+                    };
                     (id.clone(), Arc::new(wired) as Arc<dyn Hypervisor>)
                 })
                 .collect(),
             gateway: ports.gateway.as_ref().map(|port| {
-                Arc::new(Wired { wire: Arc::clone(self), port: Arc::clone(port), provider: String::new() })
-                    as Arc<dyn Gateway>
+                Arc::new(Wired {
+                    wire: Arc::clone(self),
+                    port: Arc::clone(port),
+                    provider: String::new(),
+                }) as Arc<dyn Gateway>
             }),
             ..ports.clone()
         }
@@ -124,14 +151,24 @@ impl Omni for Wired<dyn Omni> {
     }
     async fn create(&self, resource: &Resource) -> PortResult<()> {
         let name = format!("create {} {}", resource.metadata.kind, resource.metadata.id);
-        self.wire.write(name, self.port.create(resource), System::Omni).await
+        self.wire
+            .write(name, self.port.create(resource), System::Omni)
+            .await
     }
     async fn update(&self, resource: &Resource) -> PortResult<()> {
         let name = format!("update {} {}", resource.metadata.kind, resource.metadata.id);
-        self.wire.write(name, self.port.update(resource), System::Omni).await
+        self.wire
+            .write(name, self.port.update(resource), System::Omni)
+            .await
     }
     async fn teardown(&self, kind: &Kind, id: &str) -> PortResult<()> {
-        self.wire.write(format!("teardown {id}"), self.port.teardown(kind, id), System::Omni).await
+        self.wire
+            .write(
+                format!("teardown {id}"),
+                self.port.teardown(kind, id),
+                System::Omni,
+            )
+            .await
     }
     async fn watch(&self, kind: &Kind) -> PortResult<BoxStream<'static, PortResult<Event>>> {
         self.port.watch(kind).await
@@ -161,17 +198,36 @@ impl Hypervisor for Wired<dyn Hypervisor> {
     async fn vm_config_current(&self, node: &str, vmid: u32) -> PortResult<VmConfig> {
         self.port.vm_config_current(node, vmid).await
     }
-    async fn set_config(&self, node: &str, vmid: u32, key: &str, value: &str, digest: &str) -> PortResult<()> {
+    async fn set_config(
+        &self,
+        node: &str,
+        vmid: u32,
+        key: &str,
+        value: &str,
+        digest: &str,
+    ) -> PortResult<()> {
         let effect = self.port.set_config(node, vmid, key, value, digest);
-        self.wire.write(format!("set {vmid} {key}"), effect, self.system()).await
+        self.wire
+            .write(format!("set {vmid} {key}"), effect, self.system())
+            .await
     }
-    async fn delete_config(&self, node: &str, vmid: u32, key: &str, digest: &str) -> PortResult<()> {
+    async fn delete_config(
+        &self,
+        node: &str,
+        vmid: u32,
+        key: &str,
+        digest: &str,
+    ) -> PortResult<()> {
         let effect = self.port.delete_config(node, vmid, key, digest);
-        self.wire.write(format!("delete {vmid} {key}"), effect, self.system()).await
+        self.wire
+            .write(format!("delete {vmid} {key}"), effect, self.system())
+            .await
     }
     async fn revert_config(&self, node: &str, vmid: u32, key: &str) -> PortResult<()> {
         let effect = self.port.revert_config(node, vmid, key);
-        self.wire.write(format!("revert {vmid} {key}"), effect, self.system()).await
+        self.wire
+            .write(format!("revert {vmid} {key}"), effect, self.system())
+            .await
     }
     async fn pending(&self, node: &str, vmid: u32) -> PortResult<Vec<Pending>> {
         self.port.pending(node, vmid).await
@@ -180,11 +236,19 @@ impl Hypervisor for Wired<dyn Hypervisor> {
         self.port.vm_status(node, vmid).await
     }
     async fn start(&self, node: &str, vmid: u32) -> PortResult<Upid> {
-        self.wire.write(format!("start {vmid}"), self.port.start(node, vmid), self.system()).await
+        self.wire
+            .write(
+                format!("start {vmid}"),
+                self.port.start(node, vmid),
+                self.system(),
+            )
+            .await
     }
     async fn shutdown(&self, node: &str, vmid: u32, timeout: Duration) -> PortResult<Upid> {
         let effect = self.port.shutdown(node, vmid, timeout);
-        self.wire.write(format!("shutdown {vmid}"), effect, self.system()).await
+        self.wire
+            .write(format!("shutdown {vmid}"), effect, self.system())
+            .await
     }
     async fn task(&self, upid: &Upid) -> PortResult<TaskStatus> {
         self.port.task(upid).await
@@ -200,7 +264,13 @@ impl Hypervisor for Wired<dyn Hypervisor> {
     }
     async fn create_pci_mapping(&self, mapping: &PciMapping) -> PortResult<()> {
         let effect = self.port.create_pci_mapping(mapping);
-        self.wire.write(format!("create mapping {}", mapping.id), effect, self.system()).await
+        self.wire
+            .write(
+                format!("create mapping {}", mapping.id),
+                effect,
+                self.system(),
+            )
+            .await
     }
     async fn permissions(&self, path: &str) -> PortResult<Permissions> {
         self.port.permissions(path).await
@@ -235,17 +305,23 @@ impl Gateway for Wired<dyn Gateway> {
     }
     async fn create_client(&self, client: &NewClient) -> PortResult<()> {
         let name = format!("create client {}", client.mac);
-        self.wire.write(name, self.port.create_client(client), System::Unifi).await
+        self.wire
+            .write(name, self.port.create_client(client), System::Unifi)
+            .await
     }
     async fn update_client(&self, id: &str, mac: Mac, patch: &ClientPatch) -> PortResult<()> {
         let effect = self.port.update_client(id, mac, patch);
-        self.wire.write(format!("update client {mac}"), effect, System::Unifi).await
+        self.wire
+            .write(format!("update client {mac}"), effect, System::Unifi)
+            .await
     }
     async fn dns_records(&self) -> PortResult<Vec<DnsRecord>> {
         self.port.dns_records().await
     }
     async fn create_dns_record(&self, record: &NewDnsRecord) -> PortResult<()> {
         let effect = self.port.create_dns_record(record);
-        self.wire.write(format!("create dns {}", record.name), effect, System::Unifi).await
+        self.wire
+            .write(format!("create dns {}", record.name), effect, System::Unifi)
+            .await
     }
 }

@@ -71,7 +71,9 @@ pub enum WaitFor {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration = text.parse().map_err(|_| "not a duration: write 30s, 45m or 2h".to_owned())?;
+    let span: jiff::SignedDuration = text
+        .parse()
+        .map_err(|_| "not a duration: write 30s, 45m or 2h".to_owned())?;
     Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())
 }
 
@@ -104,14 +106,24 @@ pub fn run(arguments: &Apply, screen: &mut Screen) -> Result<Exit, Failure> {
         if !opened.plan.is_empty() && !arguments.yes && !agrees(screen)? {
             return Ok(Exit::Done);
         }
-        let outcome = carry_out(&opened, &arguments.how, arguments.output.format, &stop, screen).await;
+        let outcome = carry_out(
+            &opened,
+            &arguments.how,
+            arguments.output.format,
+            &stop,
+            screen,
+        )
+        .await;
         finish(&opened, &outcome, arguments, &stop, screen).await
     })
 }
 
 fn agrees(screen: &mut Screen) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::message(Exit::Usage, "there is no terminal to ask on, so nothing was written: give --yes to apply without asking"));
+        return Err(Failure::message(
+            Exit::Usage,
+            "there is no terminal to ask on, so nothing was written: give --yes to apply without asking",
+        ));
     }
     screen.print("Apply this? Only `yes` is a yes.");
     let failed = |error: std::io::Error| Failure::new(Exit::Error, &error, None);
@@ -126,10 +138,20 @@ fn agrees(screen: &mut Screen) -> Result<bool, Failure> {
 }
 
 /// Carries the plan out while progress is shown.
-pub async fn carry_out(opened: &Opened, how: &How, format: Format, stop: &Stop, screen: &mut Screen) -> Outcome {
+pub async fn carry_out(
+    opened: &Opened,
+    how: &How,
+    format: Format,
+    stop: &Stop,
+    screen: &mut Screen,
+) -> Outcome {
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
     let ports = opened.connected.ports.clone();
-    let style = progress::Style { live: screen.live, quiet: screen.quiet, format };
+    let style = progress::Style {
+        live: screen.live,
+        quiet: screen.quiet,
+        format,
+    };
     // The plan must stand before the first line of progress.
     let _ = screen.flush();
     let shown = tokio::spawn(progress::show(receiver, style, Arc::clone(&ports.clock)));
@@ -143,7 +165,14 @@ pub async fn carry_out(opened: &Opened, how: &How, format: Format, stop: &Stop, 
         allow_restart: how.allow_restart,
         stop: stop.asked.clone(),
     };
-    let outcome = apply(Arc::clone(&opened.site), ports, &opened.plan, options, Events::new(sender)).await;
+    let outcome = apply(
+        Arc::clone(&opened.site),
+        ports,
+        &opened.plan,
+        options,
+        Events::new(sender),
+    )
+    .await;
     // It ends by itself: all senders are gone now.
     let _ = shown.await;
     outcome
@@ -177,7 +206,9 @@ async fn finish(
             }
         }
     } else if outcome.reached && opened.site.clusters.iter().any(|cluster| cluster.cni_none) {
-        screen.note("next: install the CNI; `apply --kubeconfig FILE` writes the kubeconfig for that");
+        screen.note(
+            "next: install the CNI; `apply --kubeconfig FILE` writes the kubeconfig for that",
+        );
     }
     Ok(exit)
 }
@@ -191,7 +222,11 @@ pub fn exit(outcome: &Outcome, stop: &Stop) -> Exit {
     if !outcome.needs_person.is_empty() {
         exit = exit.worst(Exit::Person);
     }
-    if outcome.stopped { exit.worst(stop.exit()) } else { exit }
+    if outcome.stopped {
+        exit.worst(stop.exit())
+    } else {
+        exit
+    }
 }
 
 async fn kubeconfig(opened: &Opened, file: &std::path::Path) -> Result<(), Failure> {
@@ -206,13 +241,20 @@ async fn kubeconfig(opened: &Opened, file: &std::path::Path) -> Result<(), Failu
         .kubeconfig(&cluster.name)
         .await
         .map_err(|error| failed(format!("no kubeconfig: {error}")))?;
-    write_private(file, text.expose_secret())
-        .map_err(|error| failed(format!("the kubeconfig cannot be written to {}: {error}", file.display())))
+    write_private(file, text.expose_secret()).map_err(|error| {
+        failed(format!(
+            "the kubeconfig cannot be written to {}: {error}",
+            file.display()
+        ))
+    })
 }
 
 /// Writes a file whole or not at all, readable by its owner alone.
 fn write_private(file: &std::path::Path, text: &str) -> std::io::Result<()> {
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    let directory = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(std::path::Path::new("."));
     let mut new = tempfile::NamedTempFile::new_in(directory)?;
     new.write_all(text.as_bytes())?;
     new.as_file().sync_all()?;

@@ -30,7 +30,8 @@ pub struct Plan {
 /// What kept the plan from being made.
 pub fn run(arguments: &Plan, screen: &mut Screen) -> Result<Exit, Failure> {
     let site = opened::load(&arguments.site.file)?;
-    let opened = block_on(async { opened::open(site, &environment, Arc::new(TokioClock::real())).await })?;
+    let opened =
+        block_on(async { opened::open(site, &environment, Arc::new(TokioClock::real())).await })?;
     let plan = &opened.plan;
     if arguments.output.format == Format::Table {
         screen.print(&render(plan));
@@ -40,5 +41,9 @@ pub fn run(arguments: &Plan, screen: &mut Screen) -> Result<Exit, Failure> {
     if let Some(exit) = opened::refused(plan, screen) {
         return Ok(exit);
     }
-    Ok(if arguments.detailed_exitcode && !plan.is_empty() { Exit::Pending } else { Exit::Done })
+    Ok(if arguments.detailed_exitcode && !plan.is_empty() {
+        Exit::Pending
+    } else {
+        Exit::Done
+    })
 }

@@ -89,10 +89,17 @@ pub fn run(arguments: Rehearse, screen: &mut Screen) -> Result<Exit, Failure> {
     block_on(rehearse(arguments, site, screen))
 }
 
-async fn rehearse(mut arguments: Rehearse, mut site: Site, screen: &mut Screen) -> Result<Exit, Failure> {
+async fn rehearse(
+    mut arguments: Rehearse,
+    mut site: Site,
+    screen: &mut Screen,
+) -> Result<Exit, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::scaled(arguments.speed));
     let world = build(&mut site, &mut arguments, &clock)?;
-    let doors = Arc::clone(&world).serve().await.map_err(|error| Failure::new(Exit::Error, &error, None))?;
+    let doors = Arc::clone(&world)
+        .serve()
+        .await
+        .map_err(|error| Failure::new(Exit::Error, &error, None))?;
     let credentials = world.credentials();
     redirect(&mut site, &doors);
     screen.note(&format!(
@@ -111,8 +118,19 @@ async fn rehearse(mut arguments: Rehearse, mut site: Site, screen: &mut Screen) 
         figures(&opened, &world, &[], screen);
         return Ok(exit);
     }
-    let outcome = carry_out(&opened, &arguments.how, arguments.output.format, &stop, screen).await;
-    let rows = outcome.snapshot.as_ref().map(|snapshot| status(&opened.site, snapshot).machines).unwrap_or_default();
+    let outcome = carry_out(
+        &opened,
+        &arguments.how,
+        arguments.output.format,
+        &stop,
+        screen,
+    )
+    .await;
+    let rows = outcome
+        .snapshot
+        .as_ref()
+        .map(|snapshot| status(&opened.site, snapshot).machines)
+        .unwrap_or_default();
     print(&rows, &world.figures(&expected(&rows)), screen);
     screen.findings(&diagnostics(&outcome.failures));
     screen.findings(&diagnostics(&outcome.needs_person));
@@ -125,7 +143,11 @@ async fn rehearse(mut arguments: Rehearse, mut site: Site, screen: &mut Screen) 
 }
 
 /// The simulated site, with what is to go wrong in it.
-fn build(site: &mut Site, arguments: &mut Rehearse, clock: &Arc<dyn Clock>) -> Result<Arc<World>, Failure> {
+fn build(
+    site: &mut Site,
+    arguments: &mut Rehearse,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<World>, Failure> {
     let mut faults = Faults::default();
     let mut blueprint = derive::blueprint(site);
     match arguments.broken {
@@ -143,9 +165,20 @@ fn build(site: &mut Site, arguments: &mut Rehearse, clock: &Arc<dyn Clock>) -> R
             arguments.how.timeout = arguments.how.timeout.min(CNI_TIMEOUT);
         }
     }
-    let has_gpus = site.clusters.iter().any(|cluster| cluster.machine_sets.iter().any(|set| !set.gpus.is_empty()));
-    if !has_gpus && matches!(arguments.broken, Some(Break::GpuBusy | Break::LateWindow | Break::StartFails)) {
-        return Err(Failure::message(Exit::Usage, "this site wants no GPU, so nothing of the kind can break"));
+    let has_gpus = site
+        .clusters
+        .iter()
+        .any(|cluster| cluster.machine_sets.iter().any(|set| !set.gpus.is_empty()));
+    if !has_gpus
+        && matches!(
+            arguments.broken,
+            Some(Break::GpuBusy | Break::LateWindow | Break::StartFails)
+        )
+    {
+        return Err(Failure::message(
+            Exit::Usage,
+            "this site wants no GPU, so nothing of the kind can break",
+        ));
     }
     let world = World::new(blueprint, arguments.seed, faults, Arc::clone(clock));
     if arguments.broken == Some(Break::GpuBusy) {
@@ -161,7 +194,11 @@ const LATE_SECONDS: f64 = 150.0;
 const CNI_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(12);
 
 fn force_vm(site: &mut Site) {
-    for set in site.clusters.iter_mut().flat_map(|cluster| &mut cluster.machine_sets) {
+    for set in site
+        .clusters
+        .iter_mut()
+        .flat_map(|cluster| &mut cluster.machine_sets)
+    {
         for gpu in &mut set.gpus {
             gpu.attach = Attach::Vm;
         }
@@ -175,7 +212,12 @@ const UNIFI_KEY: &str = "unifi";
 /// Points every endpoint at the simulated site; nothing of the file's own endpoints is used.
 fn redirect(site: &mut Site, doors: &Doors) {
     let trust = |door: &str| Tls {
-        sha256: doors.fingerprints.get(door).map(ToString::to_string).into_iter().collect(),
+        sha256: doors
+            .fingerprints
+            .get(door)
+            .map(ToString::to_string)
+            .into_iter()
+            .collect(),
         ..Tls::default()
     };
     let place = |name: &str| SecretRef::Env(name.to_owned());
@@ -209,36 +251,77 @@ fn secret(credentials: &Credentials, name: &str) -> Option<String> {
 
 /// The address each machine was to have from its first lease on.
 fn expected(rows: &[Row]) -> Expected {
-    let addresses = rows.iter().filter_map(|row| Some((row.machine.clone(), row.reserved?))).collect();
-    Expected { addresses, ..Expected::default() }
+    let addresses = rows
+        .iter()
+        .filter_map(|row| Some((row.machine.clone(), row.reserved?)))
+        .collect();
+    Expected {
+        addresses,
+        ..Expected::default()
+    }
 }
 
 fn print(rows: &[Row], figures: &Figures, screen: &mut Screen) {
     let lines = rows.iter().map(|row| {
-        let told = figures.nodes.iter().find(|node| node.request == row.machine);
+        let told = figures
+            .nodes
+            .iter()
+            .find(|node| node.request == row.machine);
         let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         vec![
             row.machine.clone(),
-            text(row.vmid.zip(row.node.as_ref()).map(|(vmid, node)| format!("{vmid} on {node}"))),
+            text(
+                row.vmid
+                    .zip(row.node.as_ref())
+                    .map(|(vmid, node)| format!("{vmid} on {node}")),
+            ),
             text(row.mac.clone()),
             text(row.reserved.map(|address| address.to_string())),
             text(row.address.map(|address| address.to_string())),
-            if row.gpus.is_empty() { "-".to_owned() } else { row.gpus.join(",") },
+            if row.gpus.is_empty() {
+                "-".to_owned()
+            } else {
+                row.gpus.join(",")
+            },
             row.stage.clone(),
             text(told.map(|told| told.restarts.to_string())),
-            text(told.and_then(|told| told.window_left).map(|left| format!("{:.1} s", left.as_secs_f64()))),
+            text(
+                told.and_then(|told| told.window_left)
+                    .map(|left| format!("{:.1} s", left.as_secs_f64())),
+            ),
         ]
     });
-    let headers = ["machine request", "vm", "mac", "reserved", "leased", "gpu", "stage", "restarts", "window left"];
+    let headers = [
+        "machine request",
+        "vm",
+        "mac",
+        "reserved",
+        "leased",
+        "gpu",
+        "stage",
+        "restarts",
+        "window left",
+    ];
     screen.print(&table(&headers, lines));
 }
 
 /// The line that says it all, from the simulated site's own log.
 fn figures(opened: &Opened, world: &World, rows: &[Row], screen: &mut Screen) {
     let figures = world.figures(&expected(rows));
-    let sets = || opened.site.clusters.iter().flat_map(|cluster| &cluster.machine_sets);
-    let size = |set: &bootstrap_core::site::MachineSetIntent| set.class.as_ref().map_or(0, |(_, size)| *size as usize);
-    let addresses: usize = sets().filter(|set| !set.addresses.is_empty()).map(size).sum();
+    let sets = || {
+        opened
+            .site
+            .clusters
+            .iter()
+            .flat_map(|cluster| &cluster.machine_sets)
+    };
+    let size = |set: &bootstrap_core::site::MachineSetIntent| {
+        set.class.as_ref().map_or(0, |(_, size)| *size as usize)
+    };
+    let addresses: usize = sets()
+        .filter(|set| !set.addresses.is_empty())
+        .map(size)
+        .sum();
     let gpus: usize = sets().map(|set| size(set) * set.gpus.len()).sum();
     screen.print(&format!(
         "first leases right {}/{addresses}, GPUs at first boot {}/{gpus}, restarts {}",
@@ -246,8 +329,12 @@ fn figures(opened: &Opened, world: &World, rows: &[Row], screen: &mut Screen) {
         figures.gpus().0,
         figures.restarts()
     ));
-    let requests: Vec<String> =
-        opened.connected.requests().iter().map(|(system, count)| format!("{system} {count}")).collect();
+    let requests: Vec<String> = opened
+        .connected
+        .requests()
+        .iter()
+        .map(|(system, count)| format!("{system} {count}"))
+        .collect();
     screen.print(&format!("requests: {}", requests.join(", ")));
 }
 

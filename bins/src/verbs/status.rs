@@ -25,7 +25,8 @@ pub struct Status {
 /// What kept the systems from being read.
 pub fn run(arguments: &Status, screen: &mut Screen) -> Result<Exit, Failure> {
     let site = opened::load(&arguments.site.file)?;
-    let opened = block_on(async { opened::open(site, &environment, Arc::new(TokioClock::real())).await })?;
+    let opened =
+        block_on(async { opened::open(site, &environment, Arc::new(TokioClock::real())).await })?;
     let report = status(&opened.site, &opened.snapshot);
     if arguments.output.format == Format::Table {
         print(&report, screen);
@@ -39,7 +40,8 @@ pub fn run(arguments: &Status, screen: &mut Screen) -> Result<Exit, Failure> {
 pub fn print(report: &Report, screen: &mut Screen) {
     let rows = report.machines.iter().map(|row| {
         let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-        let address = |value: Option<std::net::Ipv4Addr>| text(value.map(|value| value.to_string()));
+        let address =
+            |value: Option<std::net::Ipv4Addr>| text(value.map(|value| value.to_string()));
         vec![
             row.machine.clone(),
             text(row.vmid.map(|vmid| vmid.to_string())),
@@ -47,16 +49,28 @@ pub fn print(report: &Report, screen: &mut Screen) {
             text(row.mac.clone()),
             address(row.reserved),
             address(row.address),
-            if row.gpus.is_empty() { "-".to_owned() } else { row.gpus.join(",") },
+            if row.gpus.is_empty() {
+                "-".to_owned()
+            } else {
+                row.gpus.join(",")
+            },
             row.stage.clone(),
         ]
     });
-    screen.print(&table(&["machine", "vm", "node", "mac", "reserved", "address", "gpu", "stage"], rows));
+    screen.print(&table(
+        &[
+            "machine", "vm", "node", "mac", "reserved", "address", "gpu", "stage",
+        ],
+        rows,
+    ));
     for cluster in &report.clusters {
         screen.print(&cluster_line(cluster));
     }
     if report.pending_changes > 0 {
-        screen.print(&format!("{} changes pending: see `omni-bootstrap plan`", report.pending_changes));
+        screen.print(&format!(
+            "{} changes pending: see `omni-bootstrap plan`",
+            report.pending_changes
+        ));
     }
 }
 

@@ -27,7 +27,11 @@ fn edit(directory: &Path, file: &str, from: &str, to: &str) {
 
 /// Runs `apply --yes` on changed files and gives back how it ended and what it said. Nothing was changed in the site
 /// and no plan was shown: it would hide the message.
-async fn refused(site: &Loopback, change: impl FnOnce(&Path), with: impl FnOnce(&mut Command)) -> String {
+async fn refused(
+    site: &Loopback,
+    change: impl FnOnce(&Path),
+    with: impl FnOnce(&mut Command),
+) -> String {
     let files = site.files();
     change(files.path());
     let mut command = site.command_in(files.path(), "apply");
@@ -43,7 +47,9 @@ async fn refused(site: &Loopback, change: impl FnOnce(&Path), with: impl FnOnce(
 /// The exit code and what stood on standard error, without what differs from run to run.
 fn told(site: &Loopback, files: &Path, finished: &Finished) -> String {
     let mut text = format!("exit {}\n{}", finished.code.unwrap_or(-1), finished.stderr);
-    text = text.replace(&format!("{}/", files.display()), "").replace(&files.display().to_string(), "DIRECTORY");
+    text = text
+        .replace(&format!("{}/", files.display()), "")
+        .replace(&files.display().to_string(), "DIRECTORY");
     for (door, fingerprint) in &site.doors.fingerprints {
         text = text.replace(&fingerprint.to_string(), &format!("<pin of {door}>"));
     }

@@ -14,28 +14,54 @@ use crate::harness::{Finished, Loopback, run};
 type Milestone = (&'static str, fn(&Fact) -> bool);
 
 const MILESTONES: [Milestone; 6] = [
-    ("the DNS record is written", |fact| matches!(fact, Fact::DnsWritten { .. })),
-    ("the first VM is created", |fact| matches!(fact, Fact::VmCreated { .. })),
-    ("the first address is reserved", |fact| matches!(fact, Fact::Reserved { .. })),
-    ("the GPU is attached", |fact| matches!(fact, Fact::ConfigWritten { .. })),
-    ("the first machine joined", |fact| matches!(fact, Fact::Joined { .. })),
-    ("the first machine runs", |fact| matches!(fact, Fact::Stage { stage, .. } if stage == "RUNNING")),
+    ("the DNS record is written", |fact| {
+        matches!(fact, Fact::DnsWritten { .. })
+    }),
+    ("the first VM is created", |fact| {
+        matches!(fact, Fact::VmCreated { .. })
+    }),
+    ("the first address is reserved", |fact| {
+        matches!(fact, Fact::Reserved { .. })
+    }),
+    ("the GPU is attached", |fact| {
+        matches!(fact, Fact::ConfigWritten { .. })
+    }),
+    ("the first machine joined", |fact| {
+        matches!(fact, Fact::Joined { .. })
+    }),
+    (
+        "the first machine runs",
+        |fact| matches!(fact, Fact::Stage { stage, .. } if stage == "RUNNING"),
+    ),
 ];
 
 async fn open(seed: u64) -> Loopback {
     let site = Loopback::open(seed, 30.0, Faults::default(), |_, _| ()).await;
     // On the VM, so that there is a window to lose.
-    site.edit("bootstrap.yaml", |text| text.replace("pcie: true}", "pcie: true, attach: vm}"));
+    site.edit("bootstrap.yaml", |text| {
+        text.replace("pcie: true}", "pcie: true, attach: vm}")
+    });
     site
 }
 
 fn spawn(mut command: Command) -> Child {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts")
 }
 
 async fn until(site: &Loopback, (what, is_it): Milestone) {
     for _ in 0..6000 {
-        if site.world.log().entries.iter().any(|entry| is_it(&entry.fact)) {
+        if site
+            .world
+            .log()
+            .entries
+            .iter()
+            .any(|entry| is_it(&entry.fact))
+        {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -45,7 +71,10 @@ async fn until(site: &Loopback, (what, is_it): Milestone) {
 
 fn signal(child: &Child, name: &str) {
     let id = child.id().expect("it still runs").to_string();
-    let sent = std::process::Command::new("kill").args(["-s", name, &id]).status().expect("kill is there");
+    let sent = std::process::Command::new("kill")
+        .args(["-s", name, &id])
+        .status()
+        .expect("kill is there");
     assert!(sent.success());
 }
 
@@ -59,17 +88,27 @@ fn writes(site: &Loopback) -> usize {
                 | Fact::Reserved { .. }
                 | Fact::ConfigWritten { .. }
                 | Fact::VmStopped { .. }
-                | Fact::VmStarted { by_provider: false, .. }
+                | Fact::VmStarted {
+                    by_provider: false,
+                    ..
+                }
         )
     };
-    log.entries.iter().filter(|entry| is_write(&entry.fact)).count()
+    log.entries
+        .iter()
+        .filter(|entry| is_write(&entry.fact))
+        .count()
 }
 
 /// Runs apply to its end, and again: the end is right and nothing is left to do.
 async fn comes_right(site: &Loopback, what: &str) {
     let mut finished = run(site.apply()).await;
     if finished.code == Some(3) {
-        assert!(finished.printed().contains("without its GPU"), "{what}: {}", finished.printed());
+        assert!(
+            finished.printed().contains("without its GPU"),
+            "{what}: {}",
+            finished.printed()
+        );
         let mut allowed = site.apply();
         allowed.arg("--allow-restart");
         finished = run(allowed).await;
@@ -78,15 +117,30 @@ async fn comes_right(site: &Loopback, what: &str) {
     let before = writes(site);
     let again = run(site.apply()).await;
     assert_eq!(again.code, Some(0), "{what}: {}", again.printed());
-    assert!(again.stdout.contains("Nothing to do"), "{what}: {}", again.printed());
+    assert!(
+        again.stdout.contains("Nothing to do"),
+        "{what}: {}",
+        again.printed()
+    );
     assert_eq!(writes(site), before, "{what}: {}", again.printed());
     site.world.look(|state| {
-        let vms: Vec<_> = state.proxmox.values().flat_map(|cluster| cluster.vms().values()).collect();
+        let vms: Vec<_> = state
+            .proxmox
+            .values()
+            .flat_map(|cluster| cluster.vms().values())
+            .collect();
         assert_eq!(vms.len(), 6, "{what}");
         let devices: usize = vms.iter().map(|vm| vm.running_devices.len()).sum();
         assert_eq!(devices, 1, "{what}");
-        let ours: Vec<_> = state.gateway.records().filter(|record| record.note.is_some()).collect();
-        let addresses: BTreeSet<_> = ours.iter().filter_map(|record| record.reservation()).collect();
+        let ours: Vec<_> = state
+            .gateway
+            .records()
+            .filter(|record| record.note.is_some())
+            .collect();
+        let addresses: BTreeSet<_> = ours
+            .iter()
+            .filter_map(|record| record.reservation())
+            .collect();
         assert_eq!((ours.len(), addresses.len()), (6, 6), "{what}");
         assert_eq!(state.gateway.entries().len(), 1, "{what}");
     });

@@ -33,14 +33,19 @@ type Counter = Box<dyn Fn() -> u64 + Send + Sync>;
 
 impl std::fmt::Debug for Connected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connected").field("requests", &self.requests()).finish_non_exhaustive()
+        f.debug_struct("Connected")
+            .field("requests", &self.requests())
+            .finish_non_exhaustive()
     }
 }
 
 impl Connected {
     /// Requests sent so far, by system.
     pub fn requests(&self) -> BTreeMap<String, u64> {
-        self.counters.iter().map(|(system, count)| (system.clone(), count())).collect()
+        self.counters
+            .iter()
+            .map(|(system, count)| (system.clone(), count()))
+            .collect()
     }
 }
 
@@ -67,7 +72,10 @@ pub async fn connect(
                 let counted = client.clone();
                 let name = System::Proxmox(endpoint.provider.clone()).to_string();
                 counters.push((name, Box::new(move || counted.requests_sent())));
-                let port = proxmox::Port { client, provider: endpoint.provider.clone() };
+                let port = proxmox::Port {
+                    client,
+                    provider: endpoint.provider.clone(),
+                };
                 hypervisors.insert(endpoint.provider.clone(), Arc::new(port));
             }
             Err(finding) => findings.push(finding),
@@ -79,7 +87,10 @@ pub async fn connect(
         match connect_unifi(endpoint, environment, &clock).await {
             Ok(client) => {
                 let counted = client.clone();
-                counters.push((System::Unifi.to_string(), Box::new(move || counted.requests_sent())));
+                counters.push((
+                    System::Unifi.to_string(),
+                    Box::new(move || counted.requests_sent()),
+                ));
                 gateway = Some(Arc::new(unifi::Port { client }));
             }
             Err(finding) => findings.push(finding),
@@ -92,8 +103,17 @@ pub async fn connect(
     match omni {
         Some(client) if findings.is_empty() => {
             let counted = client.clone();
-            counters.push((System::Omni.to_string(), Box::new(move || counted.requests_sent())));
-            let ports = Ports { omni: Arc::new(omni::Port { client }), hypervisors, gateway, dns, clock };
+            counters.push((
+                System::Omni.to_string(),
+                Box::new(move || counted.requests_sent()),
+            ));
+            let ports = Ports {
+                omni: Arc::new(omni::Port { client }),
+                hypervisors,
+                gateway,
+                dns,
+                clock,
+            };
             Ok(Connected { ports, counters })
         }
         _ => Err(findings),
@@ -128,7 +148,13 @@ async fn connect_proxmox(
     clock: &Arc<dyn Clock>,
 ) -> Result<proxmox_client::Client, Finding> {
     let system = System::Proxmox(endpoint.provider.clone());
-    let token = secret(&endpoint.api_token, environment, system.clone(), &endpoint.origin).await?;
+    let token = secret(
+        &endpoint.api_token,
+        environment,
+        system.clone(),
+        &endpoint.origin,
+    )
+    .await?;
     let mut urls = endpoint.endpoints.iter();
     let mut builder = proxmox_client::Client::builder(urls.next().cloned().unwrap_or_default());
     for url in urls {
@@ -140,9 +166,10 @@ async fn connect_proxmox(
         .clock(Arc::clone(clock))
         .build()
         .map_err(|error| match error {
-            proxmox_client::Error::Invalid { message, .. } => {
-                Finding::of(system, Diagnostic::error(message).at(endpoint.origin.clone()))
-            }
+            proxmox_client::Error::Invalid { message, .. } => Finding::of(
+                system,
+                Diagnostic::error(message).at(endpoint.origin.clone()),
+            ),
             other => unusable(system, &endpoint.origin, &other),
         })
 }
@@ -152,7 +179,13 @@ async fn connect_unifi(
     environment: Environment<'_>,
     clock: &Arc<dyn Clock>,
 ) -> Result<unifi_client::Client, Finding> {
-    let key = secret(&endpoint.api_key, environment, System::Unifi, &endpoint.origin).await?;
+    let key = secret(
+        &endpoint.api_key,
+        environment,
+        System::Unifi,
+        &endpoint.origin,
+    )
+    .await?;
     unifi_client::Client::builder(endpoint.endpoint.clone())
         .api_key(key)
         .site(endpoint.site.clone())
@@ -172,9 +205,10 @@ async fn resolver(site: &Site, endpoint: &UnifiEndpoint) -> Result<Option<Arc<dy
         None => gateway_address(&endpoint.endpoint).await,
     };
     let Some(address) = address else {
-        let error = Diagnostic::error("the gateway's address is not known, so its DNS cannot be asked")
-            .at(endpoint.origin.clone())
-            .hint("set `dns.resolver: ADDRESS`");
+        let error =
+            Diagnostic::error("the gateway's address is not known, so its DNS cannot be asked")
+                .at(endpoint.origin.clone())
+                .hint("set `dns.resolver: ADDRESS`");
         return Err(Finding::of(System::Dns, error));
     };
     match dns::Port::new(address) {
@@ -185,7 +219,11 @@ async fn resolver(site: &Site, endpoint: &UnifiEndpoint) -> Result<Option<Arc<dy
 
 async fn gateway_address(endpoint: &str) -> Option<SocketAddr> {
     let url = Url::parse(endpoint).ok()?;
-    let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let host = url
+        .host_str()?
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
     if let Ok(address) = host.parse::<IpAddr>() {
         return Some(SocketAddr::new(address, 53));
     }
@@ -206,18 +244,28 @@ async fn secret(
 }
 
 fn trust(tls: &Tls, system: &System, origin: &Origin) -> Result<Trust, Finding> {
-    let fail = |message: String| Finding::of(system.clone(), Diagnostic::error(message).at(origin.clone()));
+    let fail = |message: String| {
+        Finding::of(
+            system.clone(),
+            Diagnostic::error(message).at(origin.clone()),
+        )
+    };
     if tls.insecure {
         return Ok(Trust::Insecure);
     }
     if !tls.sha256.is_empty() {
         let pins: Result<Vec<_>, _> = tls.sha256.iter().map(|pin| pin.parse()).collect();
-        return pins.map(Trust::Pins).map_err(|error| fail(format!("`tls.sha256`: {error}")));
+        return pins
+            .map(Trust::Pins)
+            .map_err(|error| fail(format!("`tls.sha256`: {error}")));
     }
     match &tls.ca_file {
-        Some(file) => std::fs::read(file)
-            .map(Trust::CaPem)
-            .map_err(|error| fail(format!("the CA file {} cannot be read: {error}", file.display()))),
+        Some(file) => std::fs::read(file).map(Trust::CaPem).map_err(|error| {
+            fail(format!(
+                "the CA file {} cannot be read: {error}",
+                file.display()
+            ))
+        }),
         None => Ok(Trust::System),
     }
 }

@@ -80,19 +80,33 @@ pub(super) async fn attach(
             Ok(Step::Again(error)) if run.is_over() => return Err(error),
             Ok(Step::Again(_)) => run.sleep(BEAT).await,
             // Whether a write arrived shows at the next look.
-            Err(error) if error.failure == Failure::Unreachable && unanswered < UNANSWERED && !run.is_over() => {
+            Err(error)
+                if error.failure == Failure::Unreachable
+                    && unanswered < UNANSWERED
+                    && !run.is_over() =>
+            {
                 unanswered += 1;
                 run.sleep(BEAT * unanswered).await;
             }
             Err(error) => return Err(error),
         }
     }
-    let waits = pending_keys(port, place).await?;
-    Ok(if waits.is_empty() { Attached::Yes } else { Attached::Pending })
+    let waits = pending_keys(port, slot, place).await?;
+    Ok(if waits.is_empty() {
+        Attached::Yes
+    } else {
+        Attached::Pending
+    })
 }
 
 /// Looks at the VM and writes the first GPU that it lacks.
-async fn attach_next(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Place, when: When) -> PortResult<Step> {
+async fn attach_next(
+    run: &Run,
+    port: &dyn Hypervisor,
+    slot: &Slot,
+    place: &Place,
+    when: When,
+) -> PortResult<Step> {
     let view = mappings_of(run, port, slot, place, when).await?;
     loop {
         if when == When::InWindow && has_started(run, place) {
@@ -110,50 +124,96 @@ async fn attach_next(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Plac
             // It was started by hand, or the provider's word of it is still on its way.
             return match when {
                 When::InWindow => Ok(Step::Missed),
-                When::Stopped => Err(refused(place, "the VM runs again".to_owned())),
+                When::Stopped => Err(refused(place, "the VM runs again")),
             };
         }
-        let index = free_index(&config).ok_or_else(|| refused(place, "all sixteen hostpci slots are in use".to_owned()))?;
-        match port.set_config(&place.node, place.vmid, &format!("hostpci{index}"), &value(gpu), &config.digest).await {
+        let index = free_index(&config)
+            .ok_or_else(|| refused(place, "all sixteen hostpci slots are in use"))?;
+        match port
+            .set_config(
+                &place.node,
+                place.vmid,
+                &format!("hostpci{index}"),
+                &value(gpu),
+                &config.digest,
+            )
+            .await
+        {
             Ok(()) => {}
             // While the VM is being created a mismatch is the creation's own write, not a person's.
-            Err(error) if matches!(error.failure, Failure::Conflict | Failure::Locked) => return Ok(Step::Again(error)),
+            Err(error) if matches!(error.failure, Failure::Conflict | Failure::Locked) => {
+                return Ok(Step::Again(error));
+            }
             Err(error) => return Err(error),
         }
     }
 }
 
-fn first_lacking<'a>(run: &Run, view: &HypervisorView, slot: &'a Slot, place: &Place, config: &VmConfig) -> Option<&'a SlotGpu> {
+fn first_lacking<'a>(
+    run: &Run,
+    view: &HypervisorView,
+    slot: &'a Slot,
+    place: &Place,
+    config: &VmConfig,
+) -> Option<&'a SlotGpu> {
     let mut taken = BTreeSet::new();
-    slot.attach.iter().find(|gpu| !has_gpu(&run.site, view, &place.node, config, &gpu.mapping, &mut taken))
+    slot.attach.iter().find(|gpu| {
+        !has_gpu(
+            &run.site,
+            view,
+            &place.node,
+            config,
+            &gpu.mapping,
+            &mut taken,
+        )
+    })
 }
 
 /// Fails where the start of a VM would not be certain to work with the GPUs it lacks. Writes nothing.
-pub(super) async fn check(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Place) -> PortResult<()> {
+pub(super) async fn check(
+    run: &Run,
+    port: &dyn Hypervisor,
+    slot: &Slot,
+    place: &Place,
+) -> PortResult<()> {
     let view = mappings_of(run, port, slot, place, When::Stopped).await?;
     let config = port.vm_config(&place.node, place.vmid).await?;
     if !is_same_machine(&config, &place.request, &place.uuid) {
         return Err(not_ours(place));
     }
     match first_lacking(run, &view, slot, place, &config) {
-        Some(gpu) => check_certain(run, port, &view, place, &config, gpu).await.map(|_| ()),
+        Some(gpu) => check_certain(run, port, &view, place, &config, gpu)
+            .await
+            .map(|_| ()),
         None => Ok(()),
     }
 }
 
 /// The `hostpciN` keys that wait for a stop and start.
-pub(super) async fn pending_keys(port: &dyn Hypervisor, place: &Place) -> PortResult<Vec<String>> {
+pub(super) async fn pending_keys(
+    port: &dyn Hypervisor,
+    slot: &Slot,
+    place: &Place,
+) -> PortResult<Vec<String>> {
     let rows = port.pending(&place.node, place.vmid).await?;
+    // What a person left waiting there is theirs.
+    let is_ours = |pending: &str| {
+        let mapping = HostPci::parse(pending).mapping;
+        slot.attach
+            .iter()
+            .any(|gpu| mapping.as_deref() == Some(gpu.mapping.as_str()))
+    };
     Ok(rows
         .into_iter()
-        .filter(|row| row.key.starts_with("hostpci") && row.pending.is_some() && row.pending != row.value)
+        .filter(|row| row.key.starts_with("hostpci") && row.pending != row.value)
+        .filter(|row| row.pending.as_deref().is_some_and(is_ours))
         .map(|row| row.key)
         .collect())
 }
 
 /// Takes back what only a restart would apply.
-pub(super) async fn revert(port: &dyn Hypervisor, place: &Place) -> PortResult<()> {
-    for key in pending_keys(port, place).await? {
+pub(super) async fn revert(port: &dyn Hypervisor, slot: &Slot, place: &Place) -> PortResult<()> {
+    for key in pending_keys(port, slot, place).await? {
         port.revert_config(&place.node, place.vmid, &key).await?;
     }
     Ok(())
@@ -164,25 +224,45 @@ pub(super) async fn detach(port: &dyn Hypervisor, slot: &Slot, place: &Place) ->
     loop {
         let config = port.vm_config(&place.node, place.vmid).await?;
         let ours = config.hostpci().into_iter().find(|(_, device)| {
-            slot.attach.iter().any(|gpu| device.mapping.as_deref() == Some(gpu.mapping.as_str()))
+            slot.attach
+                .iter()
+                .any(|gpu| device.mapping.as_deref() == Some(gpu.mapping.as_str()))
         });
         let Some((index, _)) = ours else {
             return Ok(());
         };
-        port.delete_config(&place.node, place.vmid, &format!("hostpci{index}"), &config.digest).await?;
+        port.delete_config(
+            &place.node,
+            place.vmid,
+            &format!("hostpci{index}"),
+            &config.digest,
+        )
+        .await?;
     }
 }
 
 pub(super) fn has_started(run: &Run, place: &Place) -> bool {
-    run.signals.now(&place.request).is_some_and(|machine| !machine.start_task.is_empty())
+    run.signals
+        .now(&place.request)
+        .is_some_and(|machine| !machine.start_task.is_empty())
 }
 
-async fn mappings_of(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Place, when: When) -> PortResult<HypervisorView> {
+async fn mappings_of(
+    run: &Run,
+    port: &dyn Hypervisor,
+    slot: &Slot,
+    place: &Place,
+    when: When,
+) -> PortResult<HypervisorView> {
     let mut view = HypervisorView::default();
     for mapping in port.pci_mappings(Some(&place.node)).await? {
-        let errors = mapping.checks.iter().filter(|(severity, _)| severity == "error");
+        let errors = mapping
+            .checks
+            .iter()
+            .filter(|(severity, _)| severity == "error");
         let errors = errors.map(|(_, message)| message.clone()).collect();
-        view.mapping_findings.insert((mapping.id.clone(), place.node.clone()), errors);
+        view.mapping_findings
+            .insert((mapping.id.clone(), place.node.clone()), errors);
         view.mappings.insert(mapping.id.clone(), mapping);
     }
     // Only VMs that want the same device are read again: the window is short. Later there is time for all.
@@ -193,7 +273,13 @@ async fn mappings_of(run: &Run, port: &dyn Hypervisor, slot: &Slot, place: &Plac
             .filter_map(|(request, _)| run.signals.now(&request))
             .map(|machine| (machine.vmid, machine.node))
             .collect(),
-        When::Stopped => port.vms().await?.into_iter().filter(|row| !row.template).map(|row| (row.vmid, row.node)).collect(),
+        When::Stopped => port
+            .vms()
+            .await?
+            .into_iter()
+            .filter(|row| !row.template)
+            .map(|row| (row.vmid, row.node))
+            .collect(),
     };
     for (vmid, node) in others {
         if vmid == 0 || vmid == place.vmid || node != place.node {
@@ -215,7 +301,12 @@ fn rivals(run: &Run, slot: &Slot) -> Vec<(String, String)> {
     run.rivals
         .borrow()
         .iter()
-        .filter(|other| other.attach.iter().any(|gpu| slot.attach.iter().any(|own| own.mapping == gpu.mapping)))
+        .filter(|other| {
+            other
+                .attach
+                .iter()
+                .any(|gpu| slot.attach.iter().any(|own| own.mapping == gpu.mapping))
+        })
         .filter_map(|other| Some((other.request.clone()?, other.provider.clone())))
         .collect()
 }
@@ -231,20 +322,37 @@ async fn check_certain(
 ) -> PortResult<bool> {
     let id = &gpu.mapping;
     if gpu.pcie && !config.is_q35() {
-        return Err(refused(place, format!("{id} is to be PCIe, but the VM is not of machine type q35")));
+        return Err(refused(
+            place,
+            &format!("{id} is to be PCIe, but the VM is not of machine type q35"),
+        ));
     }
     let status = port.vm_status(&place.node, place.vmid).await?;
     if status.ha_managed {
-        return Err(refused(place, "the VM is managed by Proxmox HA".to_owned()));
+        return Err(refused(place, "the VM is managed by Proxmox HA"));
     }
     let key = (id.clone(), place.node.clone());
-    if let Some(problem) = view.mapping_findings.get(&key).and_then(|found| found.first()) {
-        return Err(refused(place, format!("the mapping {id} does not fit {}: {problem}", place.node)));
+    if let Some(problem) = view
+        .mapping_findings
+        .get(&key)
+        .and_then(|found| found.first())
+    {
+        return Err(refused(
+            place,
+            &format!("the mapping {id} does not fit {}: {problem}", place.node),
+        ));
     }
     let free = crate::devices::free_devices(&run.site, view, &place.node, id);
     if free.free == 0 {
-        let users = if free.users.is_empty() { "the mapping has no entry for it".to_owned() } else { format!("in use by {}", free.users.join(", ")) };
-        return Err(refused(place, format!("no device of {id} is free on {}: {users}", place.node)));
+        let users = if free.users.is_empty() {
+            "the mapping has no entry for it".to_owned()
+        } else {
+            format!("in use by {}", free.users.join(", "))
+        };
+        return Err(refused(
+            place,
+            &format!("no device of {id} is free on {}: {users}", place.node),
+        ));
     }
     Ok(status.status == "running")
 }
@@ -264,12 +372,15 @@ fn value(gpu: &SlotGpu) -> String {
     .to_string()
 }
 
-fn refused(place: &Place, message: String) -> PortError {
+fn refused(place: &Place, message: &str) -> PortError {
     PortError {
         system: System::Proxmox(place.provider.clone()),
         failure: Failure::Invalid,
         message: format!("not attached to {}: {message}", place.request),
-        hint: Some("a start that fails is never retried by the provider, so nothing was written".to_owned()),
+        hint: Some(
+            "a start that fails is never retried by the provider, so nothing was written"
+                .to_owned(),
+        ),
     }
 }
 
@@ -277,7 +388,10 @@ fn not_ours(place: &Place) -> PortError {
     PortError {
         system: System::Proxmox(place.provider.clone()),
         failure: Failure::Conflict,
-        message: format!("VM {} on {} is not {} any more", place.vmid, place.node, place.request),
+        message: format!(
+            "VM {} on {} is not {} any more",
+            place.vmid, place.node, place.request
+        ),
         hint: Some("VM ids are reused: run it again".to_owned()),
     }
 }

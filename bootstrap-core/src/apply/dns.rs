@@ -10,7 +10,7 @@ use crate::site::WantedRecord;
 
 /// Answers before this long after a write mean nothing.
 const SETTLES: Duration = Duration::from_secs(10);
-const GIVES_UP: Duration = Duration::from_secs(60);
+const GIVES_UP: Duration = Duration::from_mins(1);
 const BETWEEN: Duration = Duration::from_secs(2);
 
 /// Asks the resolver for each declared record until it is served as declared.
@@ -23,14 +23,22 @@ pub(super) async fn check_served(run: &Run, written: bool) -> Result<(), Finding
     }
     let began = run.ports.clock.now();
     if written {
-        run.events.tell(Event::Waiting { what: "the gateway to serve the DNS record".to_owned() });
+        run.events.tell(Event::Waiting {
+            what: "the gateway to serve the DNS record".to_owned(),
+        });
         run.sleep(SETTLES).await;
     }
     for record in &run.site.dns.records {
         loop {
             let answer = dns.lookup(&record.name, &record.record_type).await;
             let found = match answer {
-                Ok(values) if values.iter().any(|value| value.eq_ignore_ascii_case(&record.value)) => break,
+                Ok(values)
+                    if values
+                        .iter()
+                        .any(|value| value.eq_ignore_ascii_case(&record.value)) =>
+                {
+                    break;
+                }
                 Ok(values) if values.is_empty() => "no answer".to_owned(),
                 Ok(values) => values.join(", "),
                 Err(error) => error.message,

@@ -75,6 +75,9 @@ impl Events {
     }
 
     pub(crate) fn machine(&self, machine: &str, step: impl Into<String>) {
-        self.tell(Event::Machine { machine: machine.to_owned(), step: step.into() });
+        self.tell(Event::Machine {
+            machine: machine.to_owned(),
+            step: step.into(),
+        });
     }
 }

@@ -17,7 +17,12 @@ const CONFLICT_TRIES: usize = 8;
 
 pub(super) async fn carry_out(run: &Run, change: &Change) -> PortResult<String> {
     match change {
-        Change::CreateDnsRecord { name, record_type, value, ttl } => {
+        Change::CreateDnsRecord {
+            name,
+            record_type,
+            value,
+            ttl,
+        } => {
             let record = NewDnsRecord {
                 name: name.clone(),
                 record_type: record_type_named(record_type),
@@ -28,17 +33,28 @@ pub(super) async fn carry_out(run: &Run, change: &Change) -> PortResult<String> 
         }
         Change::CreateResource { resource } => create_resource(run, resource).await,
         Change::UpdateResource { resource, seen } => update_resource(run, resource, seen).await,
-        Change::CreateMapping { provider, id, entries, description, mdev } => {
-            create_mapping(run, provider, id, entries, (description, *mdev)).await
-        }
-        Change::ReleaseReservation { record, mac, address } => {
-            release(run, record, mac, *address).await
-        }
+        Change::CreateMapping {
+            provider,
+            id,
+            entries,
+            description,
+            mdev,
+        } => create_mapping(run, provider, id, entries, (description, *mdev)).await,
+        Change::ReleaseReservation {
+            record,
+            mac,
+            address,
+        } => release(run, record, mac, *address).await,
     }
 }
 
 fn other(system: System, message: impl Into<String>) -> PortError {
-    PortError { system, failure: Failure::Other, message: message.into(), hint: None }
+    PortError {
+        system,
+        failure: Failure::Other,
+        message: message.into(),
+        hint: None,
+    }
 }
 
 fn changed(system: System, what: &str) -> PortError {
@@ -51,7 +67,10 @@ fn changed(system: System, what: &str) -> PortError {
 }
 
 fn gateway(run: &Run) -> PortResult<&dyn Gateway> {
-    run.ports.gateway.as_deref().ok_or_else(|| other(System::Unifi, "no gateway is configured"))
+    run.ports
+        .gateway
+        .as_deref()
+        .ok_or_else(|| other(System::Unifi, "no gateway is configured"))
 }
 
 async fn create_dns_record(run: &Run, record: &NewDnsRecord) -> PortResult<String> {
@@ -63,7 +82,12 @@ async fn create_dns_record(run: &Run, record: &NewDnsRecord) -> PortResult<Strin
     let written = gateway.create_dns_record(record).await;
     match is_there(gateway, &run.site, record).await {
         Ok(true) => Ok("made".to_owned()),
-        Ok(false) => Err(written.err().unwrap_or_else(|| other(System::Unifi, "the gateway took the record but does not list it"))),
+        Ok(false) => Err(written.err().unwrap_or_else(|| {
+            other(
+                System::Unifi,
+                "the gateway took the record but does not list it",
+            )
+        })),
         Err(unread) => Err(written.err().unwrap_or(unread)),
     }
 }
@@ -76,7 +100,8 @@ async fn is_there(gateway: &dyn Gateway, site: &Site, wanted: &NewDnsRecord) -> 
         if !same_name(&record.name, &wanted.name) || record.record_type != wanted.record_type {
             continue;
         }
-        let has = |value: &str| record.enabled && same_value(&wanted.record_type, &record.value, value);
+        let has =
+            |value: &str| record.enabled && same_value(&wanted.record_type, &record.value, value);
         let is_declared = site.dns.records.iter().any(|declared| {
             same_name(&declared.name, &wanted.name)
                 && declared.record_type == wanted.record_type
@@ -85,7 +110,10 @@ async fn is_there(gateway: &dyn Gateway, site: &Site, wanted: &NewDnsRecord) -> 
         if has(&wanted.value) {
             there = true;
         } else if !is_declared {
-            return Err(changed(System::Unifi, &format!("the DNS record {}", wanted.name)));
+            return Err(changed(
+                System::Unifi,
+                &format!("the DNS record {}", wanted.name),
+            ));
         }
     }
     Ok(there)
@@ -104,8 +132,13 @@ async fn create_resource(run: &Run, resource: &Resource) -> PortResult<String> {
     let found = omni.get(&kind_of(resource), &resource.metadata.id).await;
     match (created, found) {
         (Ok(()), Ok(Some(_))) => Ok("made".to_owned()),
-        (Ok(()), Ok(None)) => Err(other(System::Omni, format!("{} vanished right after it was made", resource.metadata.id))),
-        (Err(_), Ok(Some(found))) if same_spec(&found.spec, &resource.spec) => Ok("was there already".to_owned()),
+        (Ok(()), Ok(None)) => Err(other(
+            System::Omni,
+            format!("{} vanished right after it was made", resource.metadata.id),
+        )),
+        (Err(_), Ok(Some(found))) if same_spec(&found.spec, &resource.spec) => {
+            Ok("was there already".to_owned())
+        }
         (Err(error), Ok(Some(_))) if error.failure == Failure::Conflict => {
             Err(changed(System::Omni, &resource.metadata.id))
         }
@@ -139,7 +172,10 @@ async fn update_resource(run: &Run, wanted: &Resource, seen: &Value) -> PortResu
         if !same_spec(&now.spec, seen) {
             return Err(changed(System::Omni, &wanted.metadata.id));
         }
-        next = Resource { metadata, spec: wanted.spec.clone() };
+        next = Resource {
+            metadata,
+            spec: wanted.spec.clone(),
+        };
     }
     Err(changed(System::Omni, &wanted.metadata.id))
 }
@@ -152,16 +188,22 @@ async fn create_mapping(
     (description, mdev): (&str, bool),
 ) -> PortResult<String> {
     let system = System::Proxmox(provider.to_owned());
-    let port = run
-        .ports
-        .hypervisors
-        .get(provider)
-        .ok_or_else(|| other(system.clone(), "no Proxmox cluster is configured for this provider"))?;
+    let port = run.ports.hypervisors.get(provider).ok_or_else(|| {
+        other(
+            system.clone(),
+            "no Proxmox cluster is configured for this provider",
+        )
+    })?;
     let map = entries
         .iter()
         .map(|entry| entry.parse())
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| other(system.clone(), format!("the plan's mapping entry is malformed: {error}")))?;
+        .map_err(|error| {
+            other(
+                system.clone(),
+                format!("the plan's mapping entry is malformed: {error}"),
+            )
+        })?;
     let wanted = PciMapping {
         id: id.to_owned(),
         map,
@@ -170,7 +212,11 @@ async fn create_mapping(
         ..PciMapping::default()
     };
     let find = async || -> PortResult<Option<PciMapping>> {
-        Ok(port.pci_mappings(None).await?.into_iter().find(|mapping| mapping.id == id))
+        Ok(port
+            .pci_mappings(None)
+            .await?
+            .into_iter()
+            .find(|mapping| mapping.id == id))
     };
     if find().await?.is_some_and(|found| found.map == wanted.map) {
         return Ok("was there already".to_owned());
@@ -179,20 +225,32 @@ async fn create_mapping(
     match find().await? {
         Some(found) if found.map == wanted.map => Ok("made".to_owned()),
         Some(_) => Err(changed(system, &format!("the mapping {id}"))),
-        None => Err(created.err().unwrap_or_else(|| other(system, "Proxmox took the mapping but does not list it"))),
+        None => Err(created
+            .err()
+            .unwrap_or_else(|| other(system, "Proxmox took the mapping but does not list it"))),
     }
 }
 
-async fn release(run: &Run, id: &str, mac: &str, address: std::net::Ipv4Addr) -> PortResult<String> {
+async fn release(
+    run: &Run,
+    id: &str,
+    mac: &str,
+    address: std::net::Ipv4Addr,
+) -> PortResult<String> {
     let gateway = gateway(run)?;
     let _one_at_a_time = run.gateway_writes.lock().await;
-    let mac = mac.parse().map_err(|_| other(System::Unifi, "the plan's MAC is malformed"))?;
+    let mac = mac
+        .parse()
+        .map_err(|_| other(System::Unifi, "the plan's MAC is malformed"))?;
     let Some(record) = gateway.client_record(mac).await? else {
         return Ok("was gone already".to_owned());
     };
     let note = record.note.as_deref().unwrap_or_default();
     let ours = mark::Reservation::find(note, &run.site.name);
-    let (Some(ours), true) = (ours, record.id == id && record.use_fixed_ip && record.fixed_ip == Some(address)) else {
+    let (Some(ours), true) = (
+        ours,
+        record.id == id && record.use_fixed_ip && record.fixed_ip == Some(address),
+    ) else {
         return Ok("is not ours any more: left alone".to_owned());
     };
     let patch = ClientPatch {
@@ -203,9 +261,10 @@ async fn release(run: &Run, id: &str, mac: &str, address: std::net::Ipv4Addr) ->
     };
     gateway.update_client(&record.id, mac, &patch).await?;
     match gateway.client_record(mac).await? {
-        Some(left) if left.use_fixed_ip && left.fixed_ip == Some(address) => {
-            Err(other(System::Unifi, format!("{address} is still reserved for {mac}")))
-        }
+        Some(left) if left.use_fixed_ip && left.fixed_ip == Some(address) => Err(other(
+            System::Unifi,
+            format!("{address} is still reserved for {mac}"),
+        )),
         _ => Ok("released".to_owned()),
     }
 }

@@ -36,7 +36,9 @@ pub(super) async fn work_all(run: &Arc<Run>, plan: &Plan, before: Snapshot, outc
     let snapshot = match requests_made(run, before).await {
         Ok(snapshot) => snapshot,
         Err(error) => {
-            outcome.failures.push(finding("the site cannot be read", error));
+            outcome
+                .failures
+                .push(finding("the site cannot be read", error));
             return;
         }
     };
@@ -53,7 +55,11 @@ pub(super) async fn work_all(run: &Arc<Run>, plan: &Plan, before: Snapshot, outc
         while let Some(ended) = works.join_next().await {
             match ended {
                 Ok(ended) => take(ended, outcome),
-                Err(lost) => outcome.failures.push(Finding::in_file(Diagnostic::error(format!("the work on a machine was lost: {lost}")))),
+                Err(lost) => outcome
+                    .failures
+                    .push(Finding::in_file(Diagnostic::error(format!(
+                        "the work on a machine was lost: {lost}"
+                    )))),
             }
         }
     };
@@ -65,7 +71,10 @@ pub(super) async fn work_all(run: &Arc<Run>, plan: &Plan, before: Snapshot, outc
         waited
     };
     let ((), mut waited) = tokio::join!(collect(), waiting);
-    let restarted = outcome.machines.values().any(|machine| machine.restarts > 0);
+    let restarted = outcome
+        .machines
+        .values()
+        .any(|machine| machine.restarts > 0);
     if restarted && run.options.wait != Some(wait::Wait::None) && !run.is_over() {
         // What was stopped and started late is to run again; Omni needs a moment to miss it.
         run.sleep(super::NEWS_TRAVELS).await;
@@ -83,28 +92,38 @@ fn take(ended: Ended, outcome: &mut Outcome) {
 /// Waits until Omni has made all machine requests, so that addresses are bound by id and not by chance.
 async fn requests_made(run: &Run, before: Snapshot) -> PortResult<Snapshot> {
     let began = run.ports.clock.now();
-    let is_late = || run.is_over() || run.ports.clock.now().saturating_sub(began) >= REQUESTS_WITHIN;
+    let is_late =
+        || run.is_over() || run.ports.clock.now().saturating_sub(began) >= REQUESTS_WITHIN;
     let mut told = false;
     let mut snapshot = loop {
         match refresh(&run.site, &run.ports, &before).await {
             Ok(snapshot) => break snapshot,
             Err(error) if is_late() => return Err(error),
-            Err(error) => run.events.tell(Event::Note { text: error.to_string() }),
+            Err(error) => run.events.tell(Event::Note {
+                text: error.to_string(),
+            }),
         }
         run.sleep(Duration::from_secs(1)).await;
     };
-    while machines::missing(&run.site, &snapshot).values().any(|missing| *missing > 0) {
+    while machines::missing(&run.site, &snapshot)
+        .values()
+        .any(|missing| *missing > 0)
+    {
         if is_late() {
             break;
         }
         if !told {
-            run.events.tell(Event::Waiting { what: "Omni to make the machine requests".to_owned() });
+            run.events.tell(Event::Waiting {
+                what: "Omni to make the machine requests".to_owned(),
+            });
             told = true;
         }
         run.sleep(Duration::from_millis(250)).await;
         match refresh(&run.site, &run.ports, &snapshot).await {
             Ok(next) => snapshot = next,
-            Err(error) => run.events.tell(Event::Note { text: error.to_string() }),
+            Err(error) => run.events.tell(Event::Note {
+                text: error.to_string(),
+            }),
         }
     }
     Ok(snapshot)
@@ -125,8 +144,11 @@ fn consented(plan: &Plan, now: Plan, outcome: &mut Outcome) -> Vec<Slot> {
                 true
             }
             _ => {
-                let error = Diagnostic::error(format!("{} needs work that was not in the plan", slot.request.as_deref().unwrap_or(&slot.machine_set)))
-                    .hint("run it again to see it planned");
+                let error = Diagnostic::error(format!(
+                    "{} needs work that was not in the plan",
+                    slot.request.as_deref().unwrap_or(&slot.machine_set)
+                ))
+                .hint("run it again to see it planned");
                 outcome.needs_person.push(Finding::of(System::Omni, error));
                 false
             }
@@ -136,7 +158,10 @@ fn consented(plan: &Plan, now: Plan, outcome: &mut Outcome) -> Vec<Slot> {
 
 async fn work(run: Arc<Run>, slot: Slot) -> Ended {
     let machine = slot.request.clone().unwrap_or_default();
-    let mut ended = Ended { machine: machine.clone(), ..Ended::default() };
+    let mut ended = Ended {
+        machine: machine.clone(),
+        ..Ended::default()
+    };
     tokio::select! {
         () = work_on(&run, &slot, &machine, &mut ended) => {}
         () = torn_down(&run, &machine) => run.events.machine(&machine, "is being torn down: nothing more is done for it"),
@@ -148,8 +173,15 @@ async fn work(run: Arc<Run>, slot: Slot) -> Ended {
 async fn torn_down(run: &Run, machine: &str) {
     let mut was_there = false;
     loop {
-        match run.ports.omni.get(&omni_client::kinds::MACHINE_REQUEST, machine).await {
-            Ok(Some(request)) if request.metadata.phase == omni_client::Phase::Running => was_there = true,
+        match run
+            .ports
+            .omni
+            .get(&omni_client::kinds::MACHINE_REQUEST, machine)
+            .await
+        {
+            Ok(Some(request)) if request.metadata.phase == omni_client::Phase::Running => {
+                was_there = true;
+            }
             Ok(Some(_)) => return,
             // Listed machines have no request.
             Ok(None) if was_there => return,
@@ -172,19 +204,30 @@ async fn work_on(run: &Run, slot: &Slot, machine: &str, ended: &mut Ended) {
         if slot.attach.is_empty() {
             return Ok(Attached::Yes);
         }
-        let attached =
-            if in_window { attach::attach(run, port.as_ref(), slot, &place, When::InWindow).await? } else { Attached::Missed };
+        let attached = if in_window {
+            attach::attach(run, port.as_ref(), slot, &place, When::InWindow).await?
+        } else {
+            Attached::Missed
+        };
         let told = match attached {
             Attached::Yes => "GPU attached before the first start",
-            Attached::Pending | Attached::Missed => "the VM was started before its GPU could be attached",
+            Attached::Pending | Attached::Missed => {
+                "the VM was started before its GPU could be attached"
+            }
         };
         run.events.machine(machine, told);
         Ok(attached)
     };
     let (reserved, attached) = tokio::join!(reserve_for(run, slot, machine, mac), attaching);
     match reserved {
-        Err(error) => ended.failures.push(finding(&format!("no address was reserved for {machine}"), error)),
-        Ok(()) => ended.worked.reserved_in_window = slot.address.is_some() && !attach::has_started(run, &place),
+        Err(error) => ended.failures.push(finding(
+            &format!("no address was reserved for {machine}"),
+            error,
+        )),
+        Ok(()) => {
+            ended.worked.reserved_in_window =
+                slot.address.is_some() && !attach::has_started(run, &place);
+        }
     }
     match attached {
         Ok(Attached::Yes) if slot.attach.is_empty() => {}
@@ -192,8 +235,12 @@ async fn work_on(run: &Run, slot: &Slot, machine: &str, ended: &mut Ended) {
             ended.worked.attached_in_window = in_window;
             late::after_start(run, port.as_ref(), slot, &place, ended).await;
         }
-        Ok(Attached::Pending | Attached::Missed) => late::late(run, port.as_ref(), slot, &place, ended).await,
-        Err(error) => ended.failures.push(finding(&format!("{machine} got no GPU"), error)),
+        Ok(Attached::Pending | Attached::Missed) => {
+            late::late(run, port.as_ref(), slot, &place, ended).await;
+        }
+        Err(error) => ended
+            .failures
+            .push(finding(&format!("{machine} got no GPU"), error)),
     }
 }
 
@@ -206,11 +253,18 @@ async fn reserve_for(run: &Run, slot: &Slot, machine: &str, mac: Option<Mac>) ->
     loop {
         match reserve::reserve(run, slot, machine, wanted, mac).await {
             Ok(()) => {
-                run.events.machine(machine, format!("reserved {} for {mac}", wanted.address));
+                run.events
+                    .machine(machine, format!("reserved {} for {mac}", wanted.address));
                 return Ok(());
             }
-            Err(error) if error.failure == Failure::Unreachable && tries < RESERVE_TRIES && !run.is_over() => {
-                run.events.tell(Event::Note { text: error.to_string() });
+            Err(error)
+                if error.failure == Failure::Unreachable
+                    && tries < RESERVE_TRIES
+                    && !run.is_over() =>
+            {
+                run.events.tell(Event::Note {
+                    text: error.to_string(),
+                });
                 run.sleep(Duration::from_secs(1 << tries)).await;
                 tries += 1;
             }
@@ -226,7 +280,9 @@ fn switched_off(run: &Run, snapshot: &Snapshot, slots: &[Slot]) -> Vec<(Slot, Pl
     let off = all.iter().filter(|machine| !machine.set.gpus.is_empty());
     off.filter_map(|machine| {
         let (request, provider, vm) = (machine.request?, machine.provider?, machine.vm?);
-        let worked_on = slots.iter().any(|slot| slot.request.as_deref() == Some(machine.id) && !slot.attach.is_empty());
+        let worked_on = slots
+            .iter()
+            .any(|slot| slot.request.as_deref() == Some(machine.id) && !slot.attach.is_empty());
         if vm.running || provider.start_task.is_empty() || worked_on {
             return None;
         }
@@ -254,7 +310,10 @@ fn switched_off(run: &Run, snapshot: &Snapshot, slots: &[Slot]) -> Vec<(Slot, Pl
 }
 
 async fn resume(run: Arc<Run>, slot: Slot, place: Place) -> Ended {
-    let mut ended = Ended { machine: place.request.clone(), ..Ended::default() };
+    let mut ended = Ended {
+        machine: place.request.clone(),
+        ..Ended::default()
+    };
     if let Some(port) = run.ports.hypervisors.get(&place.provider) {
         late::late(&run, port.as_ref(), &slot, &place, &mut ended).await;
     }
@@ -277,8 +336,14 @@ async fn find_vm(
         no_vm(run, slot, machine, "the provider has made none", ended);
         return None;
     };
-    run.events.machine(machine, format!("VM {} is made on {}", signal.vmid, signal.node));
-    let nic = slot.address.as_ref().map_or("net0", |address| address.nic.as_str());
+    run.events.machine(
+        machine,
+        format!("VM {} is made on {}", signal.vmid, signal.node),
+    );
+    let nic = slot
+        .address
+        .as_ref()
+        .map_or("net0", |address| address.nic.as_str());
     let mut place = Place {
         provider: slot.provider.clone(),
         node: signal.node,
@@ -290,7 +355,9 @@ async fn find_vm(
     let mut told = false;
     loop {
         let problem = match port.vm_config(&place.node, place.vmid).await {
-            Ok(config) if config.lock().is_none() && is_same_machine(&config, machine, &place.uuid) => {
+            Ok(config)
+                if config.lock().is_none() && is_same_machine(&config, machine, &place.uuid) =>
+            {
                 let mac = config.mac(nic).and_then(|mac| mac.parse().ok());
                 return Some((place, mac));
             }
@@ -299,7 +366,10 @@ async fn find_vm(
                 None => "its name or UUID is another machine's".to_owned(),
             },
             Err(error) if matches!(error.failure, Failure::Denied | Failure::Unauthorized) => {
-                ended.failures.push(finding(&format!("the VM of {machine} cannot be read"), error));
+                ended.failures.push(finding(
+                    &format!("the VM of {machine} cannot be read"),
+                    error,
+                ));
                 return None;
             }
             Err(error) => {
@@ -318,15 +388,26 @@ async fn find_vm(
         }
         let quick = run.ports.clock.now().saturating_sub(began) < QUICK_LOOKS;
         if !quick && !told {
-            run.events.tell(Event::Waiting { what: format!("the VM {} of {machine}: {problem}", place.vmid) });
+            run.events.tell(Event::Waiting {
+                what: format!("the VM {} of {machine}: {problem}", place.vmid),
+            });
             told = true;
         }
-        run.sleep(if quick { BEAT } else { Duration::from_secs(1) }).await;
+        run.sleep(if quick { BEAT } else { Duration::from_secs(1) })
+            .await;
         // A crashed provider makes its VM again, under another id.
-        if let Some(now) = run.signals.now(machine).filter(|now| now.vmid != 0 && !now.uuid.is_empty())
+        if let Some(now) = run
+            .signals
+            .now(machine)
+            .filter(|now| now.vmid != 0 && !now.uuid.is_empty())
             && now.vmid != place.vmid
         {
-            place = Place { node: now.node, vmid: now.vmid, uuid: now.uuid, ..place };
+            place = Place {
+                node: now.node,
+                vmid: now.vmid,
+                uuid: now.uuid,
+                ..place
+            };
         }
     }
 }
@@ -334,15 +415,21 @@ async fn find_vm(
 /// A machine that nothing could be done for. What the user stopped, or what ran out of time, is told elsewhere.
 fn no_vm(run: &Run, slot: &Slot, machine: &str, problem: &str, ended: &mut Ended) {
     if !run.is_over() {
-        let error = Diagnostic::error(format!("{machine} got no address and no GPU from us: its VM could not be used, {problem}"))
-            .hint("look at the VM in Proxmox, then run it again");
-        ended.failures.push(Finding::of(System::Proxmox(slot.provider.clone()), error));
+        let error = Diagnostic::error(format!(
+            "{machine} got no address and no GPU from us: its VM could not be used, {problem}"
+        ))
+        .hint("look at the VM in Proxmox, then run it again");
+        ended
+            .failures
+            .push(Finding::of(System::Proxmox(slot.provider.clone()), error));
     }
 }
 
 async fn moved(port: &dyn Hypervisor, place: &Place) -> Option<String> {
     let rows = port.vms().await.ok()?;
-    rows.into_iter().find(|row| row.vmid == place.vmid && row.node != place.node).map(|row| row.node)
+    rows.into_iter()
+        .find(|row| row.vmid == place.vmid && row.node != place.node)
+        .map(|row| row.node)
 }
 
 /// Without Proxmox the MAC comes from Omni once the machine has joined; the reboot after the install
@@ -352,13 +439,22 @@ async fn work_without_hypervisor(run: &Run, slot: &Slot, machine: &str, ended: &
         return;
     };
     while !run.is_over() {
-        let uuid = run.signals.now(machine).map_or_else(|| machine.to_owned(), |signal| signal.uuid);
-        if let Ok((Some(state), _)) = crate::observe::machine_now(run.ports.omni.as_ref(), &uuid).await
+        let uuid = run
+            .signals
+            .now(machine)
+            .map_or_else(|| machine.to_owned(), |signal| signal.uuid);
+        if let Ok((Some(state), _)) =
+            crate::observe::machine_now(run.ports.omni.as_ref(), &uuid).await
             && let Some(mac) = state.macs.first()
         {
             match reserve::reserve(run, slot, machine, wanted, *mac).await {
-                Ok(()) => run.events.machine(machine, format!("reserved {} for {mac}", wanted.address)),
-                Err(error) => ended.failures.push(finding(&format!("no address was reserved for {machine}"), error)),
+                Ok(()) => run
+                    .events
+                    .machine(machine, format!("reserved {} for {mac}", wanted.address)),
+                Err(error) => ended.failures.push(finding(
+                    &format!("no address was reserved for {machine}"),
+                    error,
+                )),
             }
             return;
         }

@@ -71,6 +71,9 @@ pub struct Worked {
     pub restarts: u32,
 }
 
+/// A lock for each provider and node.
+type NodeLocks = BTreeMap<(String, String), Arc<Mutex<()>>>;
+
 /// What all parts of one apply share.
 pub(crate) struct Run {
     pub(crate) site: Arc<Site>,
@@ -81,7 +84,7 @@ pub(crate) struct Run {
     /// The gateway takes one write at a time.
     pub(crate) gateway_writes: Mutex<()>,
     /// Devices of a node, by provider and node, are counted and attached by one machine at a time.
-    device_writes: std::sync::Mutex<BTreeMap<(String, String), Arc<Mutex<()>>>>,
+    device_writes: std::sync::Mutex<NodeLocks>,
     /// All slots of this run: machines that want the same device are read again before a write.
     pub(crate) rivals: watch::Sender<Vec<Slot>>,
     /// Since when every machine is where it will be: what still waits for one need not.
@@ -92,7 +95,9 @@ pub(crate) struct Run {
 impl Run {
     /// Time left until the deadline.
     pub(crate) fn left(&self) -> Duration {
-        self.options.timeout.saturating_sub(self.ports.clock.now().saturating_sub(self.started))
+        self.options
+            .timeout
+            .saturating_sub(self.ports.clock.now().saturating_sub(self.started))
     }
 
     /// Whether to begin nothing new: the user stopped it or the deadline passed.
@@ -103,7 +108,9 @@ impl Run {
     /// Whether nothing will move any more that a machine's work could wait for.
     pub(crate) fn is_settled(&self) -> bool {
         let since = *self.settled.borrow();
-        self.is_over() || since.is_some_and(|since| self.ports.clock.now().saturating_sub(since) >= NEWS_TRAVELS)
+        self.is_over()
+            || since
+                .is_some_and(|since| self.ports.clock.now().saturating_sub(since) >= NEWS_TRAVELS)
     }
 
     /// Comes when [`is_settled`](Self::is_settled) holds.
@@ -115,8 +122,15 @@ impl Run {
 
     /// The lock of one node's devices. A node whose writes hang holds up no other.
     pub(crate) fn devices_of(&self, provider: &str, node: &str) -> Arc<Mutex<()>> {
-        let mut locks = self.device_writes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(locks.entry((provider.to_owned(), node.to_owned())).or_default())
+        let mut locks = self
+            .device_writes
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(
+            locks
+                .entry((provider.to_owned(), node.to_owned()))
+                .or_default(),
+        )
     }
 
     pub(crate) async fn sleep(&self, duration: Duration) {
@@ -146,7 +160,10 @@ pub async fn apply(
         settled: watch::Sender::new(None),
         started,
     });
-    let mut outcome = Outcome { needs_person: plan.left_to_person.clone(), ..Outcome::default() };
+    let mut outcome = Outcome {
+        needs_person: plan.left_to_person.clone(),
+        ..Outcome::default()
+    };
     // Read before the first write: between a template and its first cold window there is no time for it.
     match observe(&run.site, &run.ports).await {
         Ok(before) => {
@@ -155,7 +172,11 @@ pub async fn apply(
             }
         }
         Err(errors) => {
-            outcome.failures.extend(errors.into_iter().map(|error| finding("the site cannot be read", error)));
+            outcome.failures.extend(
+                errors
+                    .into_iter()
+                    .map(|error| finding("the site cannot be read", error)),
+            );
         }
     }
     outcome.stopped = *run.options.stop.borrow();
@@ -170,7 +191,11 @@ fn providers(site: &Site) -> Vec<String> {
         .flat_map(|cluster| &cluster.machine_sets)
         .filter_map(|set| crate::machines::provider_of(site, set).map(str::to_owned))
         // A class that only Omni has may use any provider the site names.
-        .chain(site.proxmox.iter().map(|endpoint| endpoint.provider.clone()))
+        .chain(
+            site.proxmox
+                .iter()
+                .map(|endpoint| endpoint.provider.clone()),
+        )
         .collect();
     providers.sort();
     providers.dedup();
@@ -179,8 +204,10 @@ fn providers(site: &Site) -> Vec<String> {
 
 /// Writes what is known, in the order of cause. False when what follows must not begin.
 async fn write_known(run: &Run, plan: &Plan, outcome: &mut Outcome) -> bool {
-    let (dns, others): (Vec<&Action>, Vec<&Action>) =
-        plan.actions.iter().partition(|action| matches!(action.change, Change::CreateDnsRecord { .. }));
+    let (dns, others): (Vec<&Action>, Vec<&Action>) = plan
+        .actions
+        .iter()
+        .partition(|action| matches!(action.change, Change::CreateDnsRecord { .. }));
     for action in &dns {
         if !carry_out(run, action, outcome).await {
             return false;
@@ -205,15 +232,25 @@ async fn carry_out(run: &Run, action: &Action, outcome: &mut Outcome) -> bool {
     if run.is_over() {
         return false;
     }
-    run.events.tell(Event::Started { id: action.id.clone() });
+    run.events.tell(Event::Started {
+        id: action.id.clone(),
+    });
     match known::carry_out(run, &action.change).await {
         Ok(detail) => {
-            run.events.tell(Event::Done { id: action.id.clone(), detail });
+            run.events.tell(Event::Done {
+                id: action.id.clone(),
+                detail,
+            });
             true
         }
         Err(error) => {
-            run.events.tell(Event::Failed { id: action.id.clone(), error: error.to_string() });
-            outcome.failures.push(finding(&format!("{} was not done", action.id), error));
+            run.events.tell(Event::Failed {
+                id: action.id.clone(),
+                error: error.to_string(),
+            });
+            outcome
+                .failures
+                .push(finding(&format!("{} was not done", action.id), error));
             false
         }
     }
@@ -223,5 +260,8 @@ async fn carry_out(run: &Run, action: &Action, outcome: &mut Outcome) -> bool {
 pub(crate) fn finding(what: &str, error: PortError) -> Finding {
     let mut diagnostic = Diagnostic::error(format!("{what}: {}", error.message));
     diagnostic.hint = error.hint;
-    Finding { system: Some(error.system), diagnostic }
+    Finding {
+        system: Some(error.system),
+        diagnostic,
+    }
 }

@@ -9,16 +9,24 @@ use super::attach::Place;
 use crate::ports::{Failure, Hypervisor, PortError, PortResult, System};
 
 /// How long a guest may take to power off.
-const SHUTDOWN: Duration = Duration::from_secs(300);
+const SHUTDOWN: Duration = Duration::from_mins(5);
 /// How long a start may take: memory of a VM with PCI devices is pinned first.
-const START: Duration = Duration::from_secs(300);
+const START: Duration = Duration::from_mins(5);
 /// How long a power action whose answer was lost may take to show.
 const LOST: Duration = Duration::from_secs(10);
 
 /// Asks the guest to power off and waits until it did.
 pub(super) async fn shut_down(run: &Run, port: &dyn Hypervisor, place: &Place) -> PortResult<()> {
     let asked = port.shutdown(&place.node, place.vmid, SHUTDOWN).await;
-    comes_to(run, port, place, asked, "stopped", SHUTDOWN + Duration::from_secs(30)).await
+    comes_to(
+        run,
+        port,
+        place,
+        asked,
+        "stopped",
+        SHUTDOWN + Duration::from_secs(30),
+    )
+    .await
 }
 
 /// Starts a VM and waits until it runs.
@@ -40,14 +48,27 @@ async fn comes_to(
     let outcome = match asked {
         Ok(upid) => match exit_of(run, port, &upid, deadline).await {
             Some(status) if is_success(&status) => None,
-            Some(status) => Some(failed(place, status)),
-            None => Some(failed(place, format!("the task {} did not end within {} s", upid.kind(), deadline.as_secs()))),
+            Some(status) => Some(failed(place, &status)),
+            None => Some(failed(
+                place,
+                &format!(
+                    "the task {} did not end within {} s",
+                    upid.kind(),
+                    deadline.as_secs()
+                ),
+            )),
         },
         Err(error) if error.failure == Failure::Unreachable => Some(error),
         Err(error) => return Err(error),
     };
-    let lost = outcome.as_ref().is_some_and(|error| error.failure == Failure::Unreachable);
-    let patience = if lost { deadline } else { Duration::from_secs(5) };
+    let lost = outcome
+        .as_ref()
+        .is_some_and(|error| error.failure == Failure::Unreachable);
+    let patience = if lost {
+        deadline
+    } else {
+        Duration::from_secs(5)
+    };
     let began = run.ports.clock.now();
     loop {
         let status = port.vm_status(&place.node, place.vmid).await;
@@ -56,7 +77,7 @@ async fn comes_to(
         }
         let waited = run.ports.clock.now().saturating_sub(began);
         if waited >= patience || (lost && waited >= LOST && !is_at_work(port, place).await) {
-            return Err(outcome.unwrap_or_else(|| failed(place, format!("the VM is not {state}"))));
+            return Err(outcome.unwrap_or_else(|| failed(place, &format!("the VM is not {state}"))));
         }
         run.sleep(Duration::from_millis(500)).await;
     }
@@ -68,7 +89,12 @@ async fn is_at_work(port: &dyn Hypervisor, place: &Place) -> bool {
 }
 
 /// How a task ended; `None` when it did not within the deadline.
-pub(super) async fn exit_of(run: &Run, port: &dyn Hypervisor, upid: &Upid, deadline: Duration) -> Option<String> {
+pub(super) async fn exit_of(
+    run: &Run,
+    port: &dyn Hypervisor,
+    upid: &Upid,
+    deadline: Duration,
+) -> Option<String> {
     let began = run.ports.clock.now();
     loop {
         if let Ok(task) = port.task(upid).await
@@ -88,11 +114,14 @@ pub(super) fn is_success(exit_status: &str) -> bool {
     exit_status == "OK" || exit_status.starts_with("WARNINGS")
 }
 
-fn failed(place: &Place, message: String) -> PortError {
+fn failed(place: &Place, message: &str) -> PortError {
     PortError {
         system: System::Proxmox(place.provider.clone()),
         failure: Failure::Other,
-        message: format!("{} (VM {} on {}): {message}", place.request, place.vmid, place.node),
+        message: format!(
+            "{} (VM {} on {}): {message}",
+            place.request, place.vmid, place.node
+        ),
         hint: None,
     }
 }

@@ -11,7 +11,13 @@ use crate::plan::{Slot, SlotAddress};
 use crate::ports::{Failure, Gateway, PortError, PortResult, System};
 
 /// Reserves the slot's address for a MAC. Done already counts as done.
-pub(super) async fn reserve(run: &Run, slot: &Slot, machine: &str, wanted: &SlotAddress, mac: Mac) -> PortResult<()> {
+pub(super) async fn reserve(
+    run: &Run,
+    slot: &Slot,
+    machine: &str,
+    wanted: &SlotAddress,
+    mac: Mac,
+) -> PortResult<()> {
     let Some(gateway) = run.ports.gateway.as_deref() else {
         return Ok(());
     };
@@ -22,7 +28,10 @@ pub(super) async fn reserve(run: &Run, slot: &Slot, machine: &str, wanted: &Slot
         // Some versions list configured clients only.
         None => gateway.client_record(mac).await?,
     };
-    if own.as_ref().is_some_and(|record| record.use_fixed_ip && record.fixed_ip.is_some()) {
+    if own
+        .as_ref()
+        .is_some_and(|record| record.use_fixed_ip && record.fixed_ip.is_some())
+    {
         return Ok(());
     }
     check_free(run, gateway, &records, wanted.address, mac).await?;
@@ -34,7 +43,10 @@ pub(super) async fn reserve(run: &Run, slot: &Slot, machine: &str, wanted: &Slot
         _ => Err(written.err().unwrap_or_else(|| PortError {
             system: System::Unifi,
             failure: Failure::Other,
-            message: format!("the gateway took the reservation of {} for {mac} but does not show it", wanted.address),
+            message: format!(
+                "the gateway took the reservation of {} for {mac} but does not show it",
+                wanted.address
+            ),
             hint: Some("look at the client in the gateway".to_owned()),
         })),
     }
@@ -60,7 +72,12 @@ async fn write(
     let patch = |record: &ClientRecord| ClientPatch {
         fixed_ip: Some(Some(wanted.address)),
         network_id: Some(wanted.network_id.clone()),
-        name: record.name.as_deref().unwrap_or_default().is_empty().then(|| machine.to_owned()),
+        name: record
+            .name
+            .as_deref()
+            .unwrap_or_default()
+            .is_empty()
+            .then(|| machine.to_owned()),
         note: Some(mark(false).added_to(record.note.as_deref())),
     };
     let Some(record) = own else {
@@ -73,10 +90,14 @@ async fn write(
         };
         let created = gateway.create_client(&client).await;
         // Seen by DHCP a moment ago: the record exists now, and is changed instead.
-        if created.as_ref().is_err_and(|error| error.failure == Failure::Conflict)
+        if created
+            .as_ref()
+            .is_err_and(|error| error.failure == Failure::Conflict)
             && let Some(record) = gateway.client_record(mac).await?
         {
-            return gateway.update_client(&record.id, mac, &patch(&record)).await;
+            return gateway
+                .update_client(&record.id, mac, &patch(&record))
+                .await;
         }
         return created;
     };
@@ -92,7 +113,12 @@ async fn check_free(
 ) -> PortResult<()> {
     let (leases, active) = tokio::try_join!(gateway.leases(), gateway.active_clients())?;
     let now = crate::observe::unix_seconds(run.ports.clock.wall());
-    let lists = Lists { records, leases: &leases, active: &active, now };
+    let lists = Lists {
+        records,
+        leases: &leases,
+        active: &active,
+        now,
+    };
     match holder(lists, address, Some(mac)) {
         None => Ok(()),
         Some(holder) => Err(PortError {
@@ -107,9 +133,9 @@ async fn check_free(
 /// The gateway has no lock: two runs at once show only afterwards.
 async fn one_holder(gateway: &dyn Gateway, address: Ipv4Addr, mac: Mac) -> PortResult<()> {
     let records = gateway.client_records().await?;
-    let other = records
-        .iter()
-        .find(|record| record.use_fixed_ip && record.fixed_ip == Some(address) && record.mac != mac);
+    let other = records.iter().find(|record| {
+        record.use_fixed_ip && record.fixed_ip == Some(address) && record.mac != mac
+    });
     match other {
         None => Ok(()),
         Some(other) => Err(PortError {

@@ -22,7 +22,14 @@ impl Signals {
         let (sender, machines) = watch::channel(BTreeMap::new());
         let tasks = providers
             .into_iter()
-            .map(|provider| tokio::spawn(follow(ports.clone(), provider, sender.clone(), events.clone())))
+            .map(|provider| {
+                tokio::spawn(follow(
+                    ports.clone(),
+                    provider,
+                    sender.clone(),
+                    events.clone(),
+                ))
+            })
             .collect();
         Self { machines, tasks }
     }
@@ -69,14 +76,18 @@ async fn follow(
                     match event.and_then(|event| take(&sender, event)) {
                         Ok(()) => {}
                         Err(error) => {
-                            events.tell(Told::Note { text: format!("watch of {provider}'s machines: {error}") });
+                            events.tell(Told::Note {
+                                text: format!("watch of {provider}'s machines: {error}"),
+                            });
                             break;
                         }
                     }
                 }
             }
             Err(error) => {
-                events.tell(Told::Note { text: format!("watch of {provider}'s machines: {error}") });
+                events.tell(Told::Note {
+                    text: format!("watch of {provider}'s machines: {error}"),
+                });
             }
         }
         ports.clock.sleep(std::time::Duration::from_secs(1)).await;
@@ -91,7 +102,10 @@ fn take(
         omni_client::Event::Created(resource) | omni_client::Event::Updated(resource) => {
             let machine = provider_machine(&resource)?;
             sender.send_if_modified(|machines| {
-                machines.insert(resource.metadata.id.clone(), machine.clone()).as_ref() != Some(&machine)
+                machines
+                    .insert(resource.metadata.id.clone(), machine.clone())
+                    .as_ref()
+                    != Some(&machine)
             });
         }
         omni_client::Event::Destroyed(resource) => {

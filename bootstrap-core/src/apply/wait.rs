@@ -14,7 +14,7 @@ use crate::site::ClusterIntent;
 
 const BETWEEN: Duration = Duration::from_secs(2);
 /// A machine that has not moved for this long is shown as stuck.
-const STUCK_AFTER: Duration = Duration::from_secs(180);
+const STUCK_AFTER: Duration = Duration::from_mins(3);
 /// How long an installed node may take to show its reserved address.
 const ADDRESS_WITHIN: Duration = Duration::from_secs(90);
 
@@ -55,7 +55,11 @@ struct Seen {
 
 /// What a run waits for unless told: a cluster whose nodes wait for a CNI never gets ready.
 pub(super) fn wanted(run: &Run, cluster: &ClusterIntent) -> Wait {
-    run.options.wait.unwrap_or(if cluster.cni_none { Wait::Running } else { Wait::Ready })
+    run.options.wait.unwrap_or(if cluster.cni_none {
+        Wait::Running
+    } else {
+        Wait::Ready
+    })
 }
 
 /// Follows the machines until the site is as wanted, the deadline passes or nothing can move any more.
@@ -67,7 +71,15 @@ pub(super) async fn wait(run: &Run, first: &Snapshot, slots: &[Slot]) -> Waited 
     let mut checked: BTreeSet<String> = BTreeSet::new();
     loop {
         tell_steps(run, &snapshot, &mut seen).await;
-        check_starts(run, &snapshot, slots, &mut checked, &mut hopeless, &mut waited).await;
+        check_starts(
+            run,
+            &snapshot,
+            slots,
+            &mut checked,
+            &mut hopeless,
+            &mut waited,
+        )
+        .await;
         waited.missing = missing(run, &snapshot, &hopeless);
         let blocked = only_hopeless_left(run, &snapshot, &hopeless);
         waited.reached = waited.missing.is_empty() && hopeless.is_empty();
@@ -77,7 +89,9 @@ pub(super) async fn wait(run: &Run, first: &Snapshot, slots: &[Slot]) -> Waited 
         run.sleep(BETWEEN).await;
         match refresh(&run.site, &run.ports, &snapshot).await {
             Ok(next) => snapshot = next,
-            Err(error) => run.events.tell(Event::Note { text: error.to_string() }),
+            Err(error) => run.events.tell(Event::Note {
+                text: error.to_string(),
+            }),
         }
     }
     if waited.reached {
@@ -122,7 +136,10 @@ fn missing(run: &Run, snapshot: &Snapshot, hopeless: &BTreeSet<String>) -> Vec<S
         if wait == Wait::None {
             continue;
         }
-        let own: Vec<&Machine<'_>> = all.iter().filter(|machine| machine.cluster.name == cluster.name).collect();
+        let own: Vec<&Machine<'_>> = all
+            .iter()
+            .filter(|machine| machine.cluster.name == cluster.name)
+            .collect();
         for (set, count) in crate::machines::missing(&run.site, snapshot) {
             if count > 0 && cluster.machine_sets.iter().any(|own| own.id == set) {
                 missing.push(format!("{count} machines of {set}"));
@@ -133,7 +150,12 @@ fn missing(run: &Run, snapshot: &Snapshot, hopeless: &BTreeSet<String>) -> Vec<S
                 .filter(|machine| !is_running(machine) && !hopeless.contains(machine.id))
                 .map(|machine| format!("{} ({})", machine.id, step(machine))),
         );
-        let state = snapshot.omni.clusters.get(&cluster.name).cloned().unwrap_or_default();
+        let state = snapshot
+            .omni
+            .clusters
+            .get(&cluster.name)
+            .cloned()
+            .unwrap_or_default();
         if !state.etcd {
             missing.push(format!("etcd of {}", cluster.name));
         }
@@ -150,16 +172,18 @@ fn missing(run: &Run, snapshot: &Snapshot, hopeless: &BTreeSet<String>) -> Vec<S
 /// Whether every machine is either where it should be or beyond help.
 fn only_hopeless_left(run: &Run, snapshot: &Snapshot, hopeless: &BTreeSet<String>) -> bool {
     !hopeless.is_empty()
-        && crate::machines::missing(&run.site, snapshot).values().all(|missing| *missing == 0)
+        && crate::machines::missing(&run.site, snapshot)
+            .values()
+            .all(|missing| *missing == 0)
         && machines(&run.site, snapshot)
             .iter()
             .all(|machine| is_running(machine) || hopeless.contains(machine.id))
 }
 
 fn is_running(machine: &Machine<'_>) -> bool {
-    machine
-        .member
-        .is_some_and(|member| member.stage == Stage::Running && member.config_up_to_date && member.connected)
+    machine.member.is_some_and(|member| {
+        member.stage == Stage::Running && member.config_up_to_date && member.connected
+    })
 }
 
 /// The step a machine is in, in the words of the field.
@@ -169,16 +193,25 @@ pub(crate) fn step(machine: &Machine<'_>) -> String {
             return format!("configuration refused: {}", member.error);
         }
         return match member.stage {
-            Stage::Running if !member.config_up_to_date => "running, configuration outdated".to_owned(),
+            Stage::Running if !member.config_up_to_date => {
+                "running, configuration outdated".to_owned()
+            }
             Stage::Running if !member.connected => "running, not connected".to_owned(),
             Stage::Unknown => "joining the cluster".to_owned(),
             stage => format!("{stage:?}").to_lowercase(),
         };
     }
     if let Some(state) = machine.state {
-        return if state.maintenance { "joined, in maintenance".to_owned() } else { "joined".to_owned() };
+        return if state.maintenance {
+            "joined, in maintenance".to_owned()
+        } else {
+            "joined".to_owned()
+        };
     }
-    if machine.provider.is_some_and(|provider| !provider.start_task.is_empty()) {
+    if machine
+        .provider
+        .is_some_and(|provider| !provider.start_task.is_empty())
+    {
         return "started, booting".to_owned();
     }
     match machine.request {
@@ -203,7 +236,14 @@ async fn tell_steps(run: &Run, snapshot: &Snapshot, seen: &mut BTreeMap<String, 
             }
             _ => {
                 run.events.machine(machine.id, step.clone());
-                seen.insert(machine.id.to_owned(), Seen { step, since: now, told_stuck: false });
+                seen.insert(
+                    machine.id.to_owned(),
+                    Seen {
+                        step,
+                        since: now,
+                        told_stuck: false,
+                    },
+                );
             }
         }
     }
@@ -217,7 +257,11 @@ async fn tell_stuck(run: &Run, machine: &Machine<'_>, step: &str, still: Duratio
         && let Ok(tasks) = port.recent_tasks(&provider.node, provider.vmid).await
     {
         last_task = tasks.first().map(|task| {
-            format!("{}: {}", task.kind, task.exit_status.as_deref().unwrap_or("still running"))
+            format!(
+                "{}: {}",
+                task.kind,
+                task.exit_status.as_deref().unwrap_or("still running")
+            )
         });
     }
     run.events.tell(Event::Stuck {
@@ -231,13 +275,30 @@ async fn tell_stuck(run: &Run, machine: &Machine<'_>, step: &str, still: Duratio
 
 fn causes(machine: &Machine<'_>) -> Vec<String> {
     let texts: &[&str] = if machine.member.is_some() {
-        &["the node cannot pull images", "the configuration does not fit the node", "a GPU driver waits for its GPU"]
+        &[
+            "the node cannot pull images",
+            "the configuration does not fit the node",
+            "a GPU driver waits for its GPU",
+        ]
     } else if machine.state.is_some() {
-        &["the Talos version of the boot image does not fit the cluster", "the machine set is locked"]
-    } else if machine.provider.is_some_and(|provider| !provider.start_task.is_empty()) {
-        &["the node got no address", "it cannot resolve or reach Omni's name", "its start failed: see the task in Proxmox"]
+        &[
+            "the Talos version of the boot image does not fit the cluster",
+            "the machine set is locked",
+        ]
+    } else if machine
+        .provider
+        .is_some_and(|provider| !provider.start_task.is_empty())
+    {
+        &[
+            "the node got no address",
+            "it cannot resolve or reach Omni's name",
+            "its start failed: see the task in Proxmox",
+        ]
     } else if machine.provider.is_some_and(|provider| provider.vmid != 0) {
-        &["the VM's creation is slow or failed: see the task in Proxmox", "the upload of the cloud-init ISO fails"]
+        &[
+            "the VM's creation is slow or failed: see the task in Proxmox",
+            "the upload of the cloud-init ISO fails",
+        ]
     } else {
         &[
             "the provider works on another machine: it takes one at a time",
@@ -261,10 +322,14 @@ async fn check_starts(
         let (Some(provider), Some(request)) = (machine.provider, machine.request) else {
             continue;
         };
-        if provider.start_task.is_empty() || machine.state.is_some() || checked.contains(machine.id) {
+        if provider.start_task.is_empty() || machine.state.is_some() || checked.contains(machine.id)
+        {
             continue;
         }
-        let (Some(port), Ok(upid)) = (run.ports.hypervisors.get(&request.provider), provider.start_task.parse()) else {
+        let (Some(port), Ok(upid)) = (
+            run.ports.hypervisors.get(&request.provider),
+            provider.start_task.parse(),
+        ) else {
             continue;
         };
         let Ok(task) = port.task(&upid).await else {
@@ -278,15 +343,21 @@ async fn check_starts(
             continue;
         }
         hopeless.insert(machine.id.to_owned());
-        run.events.machine(machine.id, format!("its start failed: {status}"));
+        run.events
+            .machine(machine.id, format!("its start failed: {status}"));
         // What we attached is reported, and detached, by the machine's own work.
-        let ours = slots.iter().any(|slot| slot.request.as_deref() == Some(machine.id) && !slot.attach.is_empty());
+        let ours = slots
+            .iter()
+            .any(|slot| slot.request.as_deref() == Some(machine.id) && !slot.attach.is_empty());
         if !ours {
             let error = Diagnostic::error(format!("the VM of {} did not start: {status}", machine.id)).hint(format!(
                 "the provider never tries again: correct the cause, then `omnictl delete machinerequest -n infra-provider {}` makes Omni replace the machine",
                 machine.id
             ));
-            waited.needs_person.push(Finding::of(System::Proxmox(request.provider.clone()), error));
+            waited.needs_person.push(Finding::of(
+                System::Proxmox(request.provider.clone()),
+                error,
+            ));
         }
     }
 }
@@ -301,10 +372,16 @@ async fn check_addresses(run: &Run, snapshot: &mut Snapshot, waited: &mut Waited
     if run.options.allow_restart && !run.is_over() {
         let mut failed = Vec::new();
         for (machine, _) in wrong.iter().filter(|(machine, _)| !machine.control_plane) {
-            run.events.machine(&machine.place.request, "restarting it for its reserved address");
+            run.events.machine(
+                &machine.place.request,
+                "restarting it for its reserved address",
+            );
             match restart(run, &machine.place).await {
                 Ok(()) => waited.restarted.push(machine.place.request.clone()),
-                Err(error) => failed.push(super::finding(&format!("{} was not restarted", machine.place.request), error)),
+                Err(error) => failed.push(super::finding(
+                    &format!("{} was not restarted", machine.place.request),
+                    error,
+                )),
             }
         }
         if !waited.restarted.is_empty() {
@@ -312,7 +389,9 @@ async fn check_addresses(run: &Run, snapshot: &mut Snapshot, waited: &mut Waited
         }
         waited.needs_person.extend(failed);
     }
-    waited.needs_person.extend(wrong.into_iter().map(|(_, finding)| finding));
+    waited
+        .needs_person
+        .extend(wrong.into_iter().map(|(_, finding)| finding));
 }
 
 struct Restartable {
@@ -325,11 +404,16 @@ async fn still_wrong(run: &Run, snapshot: &mut Snapshot) -> Vec<(Restartable, Fi
     let began = run.ports.clock.now();
     loop {
         if let Err(error) = refresh_gateway(&run.ports, snapshot).await {
-            run.events.tell(Event::Note { text: error.to_string() });
+            run.events.tell(Event::Note {
+                text: error.to_string(),
+            });
         }
         let all = machines(&run.site, snapshot);
         let restarting = all.iter().any(|machine| !is_running(machine));
-        let wrong: Vec<_> = all.iter().filter_map(|machine| Some((restartable(machine), wrong_address(machine)?))).collect();
+        let wrong: Vec<_> = all
+            .iter()
+            .filter_map(|machine| Some((restartable(machine), wrong_address(machine)?)))
+            .collect();
         let late = run.is_over() || run.ports.clock.now().saturating_sub(began) >= ADDRESS_WITHIN;
         if late || (wrong.is_empty() && !restarting) {
             return wrong;
@@ -345,7 +429,10 @@ fn restartable(machine: &Machine<'_>) -> Restartable {
     let provider = machine.provider.cloned().unwrap_or_default();
     Restartable {
         place: Place {
-            provider: machine.request.map(|request| request.provider.clone()).unwrap_or_default(),
+            provider: machine
+                .request
+                .map(|request| request.provider.clone())
+                .unwrap_or_default(),
             node: machine.vm.map_or(provider.node, |vm| vm.node.to_owned()),
             vmid: provider.vmid,
             request: machine.id.to_owned(),

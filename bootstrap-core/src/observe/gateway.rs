@@ -7,11 +7,21 @@ pub(super) async fn observe(gateway: &dyn Gateway) -> PortResult<GatewayView> {
     // The role comes first: a wrong key is then one clear error and not seven.
     let site = gateway.site().await?;
     // A gateway takes few requests at once.
-    let (networks, upstream, dns) =
-        tokio::try_join!(gateway.networks(), gateway.upstream(), gateway.dns_records())?;
+    let (networks, upstream, dns) = tokio::try_join!(
+        gateway.networks(),
+        gateway.upstream(),
+        gateway.dns_records()
+    )?;
     let (records, past) = tokio::try_join!(gateway.client_records(), gateway.past_clients())?;
-    let mut view =
-        GatewayView { role: site.role, networks, upstream, records, past, dns, ..GatewayView::default() };
+    let mut view = GatewayView {
+        role: site.role,
+        networks,
+        upstream,
+        records,
+        past,
+        dns,
+        ..GatewayView::default()
+    };
     refresh_presence(gateway, &mut view).await?;
     Ok(view)
 }

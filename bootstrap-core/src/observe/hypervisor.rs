@@ -6,8 +6,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use proxmox_client::VmConfig;
 
 use super::{HypervisorView, OmniView};
-use crate::ports::{Failure, Hypervisor, PortResult};
 use crate::machines;
+use crate::ports::{Failure, Hypervisor, PortResult};
 use crate::site::Site;
 
 const CONFIGS_AT_ONCE: usize = 4;
@@ -20,7 +20,10 @@ pub(super) async fn observe(
 ) -> PortResult<HypervisorView> {
     // Permissions come first: a wrong token is then one clear error, and lists that privileges
     // filter to nothing are told apart from empty ones.
-    let mut view = HypervisorView { privileges: privileges(site, provider, port).await?, ..HypervisorView::default() };
+    let mut view = HypervisorView {
+        privileges: privileges(site, provider, port).await?,
+        ..HypervisorView::default()
+    };
     view.nodes = port
         .nodes()
         .await?
@@ -30,11 +33,16 @@ pub(super) async fn observe(
     view.rows = port.vms().await?;
     let mut gpu_nodes = BTreeSet::new();
     if wants_gpus(site, provider) {
-        view.mappings =
-            port.pci_mappings(None).await?.into_iter().map(|mapping| (mapping.id.clone(), mapping)).collect();
+        view.mappings = port
+            .pci_mappings(None)
+            .await?
+            .into_iter()
+            .map(|mapping| (mapping.id.clone(), mapping))
+            .collect();
         gpu_nodes = nodes_with_wanted_gpus(site, provider, &view);
         for node in &gpu_nodes {
-            view.devices.insert(node.clone(), port.pci_devices(node).await?);
+            view.devices
+                .insert(node.clone(), port.pci_devices(node).await?);
             for mapping in port.pci_mappings(Some(node)).await? {
                 let errors: Vec<String> = mapping
                     .checks
@@ -42,7 +50,8 @@ pub(super) async fn observe(
                     .filter(|(severity, _)| severity == "error")
                     .map(|(_, message)| message)
                     .collect();
-                view.mapping_findings.insert((mapping.id, node.clone()), errors);
+                view.mapping_findings
+                    .insert((mapping.id, node.clone()), errors);
             }
         }
     }
@@ -63,7 +72,11 @@ async fn privileges(
     }
     let mut privileges = BTreeMap::new();
     for path in paths {
-        let granted = port.permissions(&path).await?.remove(&path).unwrap_or_default();
+        let granted = port
+            .permissions(&path)
+            .await?
+            .remove(&path)
+            .unwrap_or_default();
         privileges.insert(path, granted);
     }
     Ok(privileges)
@@ -83,8 +96,16 @@ async fn read_configs(
         .map(|row| (row.vmid, row.node.clone()))
         .collect();
     let mut ours = BTreeSet::new();
-    for request in omni.requests.values().filter(|request| request.provider == provider) {
-        if let Some(machine) = omni.provider_machines.get(&request.id).filter(|machine| machine.vmid != 0) {
+    for request in omni
+        .requests
+        .values()
+        .filter(|request| request.provider == provider)
+    {
+        if let Some(machine) = omni
+            .provider_machines
+            .get(&request.id)
+            .filter(|machine| machine.vmid != 0)
+        {
             // The provider never updates its node: a migrated VM is found by its row.
             let node = view
                 .rows
@@ -133,9 +154,17 @@ async fn read_vm(port: &dyn Hypervisor, node: &str, vmid: u32, ours: bool) -> Po
         Err(error) if error.failure == Failure::Unreachable => return Ok(Read::Unreadable),
         Err(error) => return Err(error),
     };
-    let running = ours && port.vm_status(node, vmid).await.is_ok_and(|status| status.status == "running");
+    let running = ours
+        && port
+            .vm_status(node, vmid)
+            .await
+            .is_ok_and(|status| status.status == "running");
     // Pending changes are shown as set: what a running VM really has is another read.
-    let applied = if running { port.vm_config_current(node, vmid).await.ok() } else { None };
+    let applied = if running {
+        port.vm_config_current(node, vmid).await.ok()
+    } else {
+        None
+    };
     Ok(Read::Config(config, applied))
 }
 

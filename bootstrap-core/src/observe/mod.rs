@@ -205,8 +205,10 @@ pub struct GatewayView {
 
 /// Reads everything. All systems are asked, and all that failed are told together.
 pub async fn observe(site: &Site, ports: &Ports) -> Result<Snapshot, Vec<PortError>> {
-    let (omni, gateway) =
-        tokio::join!(omni::observe(site, ports.omni.as_ref()), observe_gateway(ports));
+    let (omni, gateway) = tokio::join!(
+        omni::observe(site, ports.omni.as_ref()),
+        observe_gateway(ports)
+    );
     let mut errors = Vec::new();
     let omni = omni.unwrap_or_else(|error| {
         errors.push(error);
@@ -227,7 +229,12 @@ pub async fn observe(site: &Site, ports: &Ports) -> Result<Snapshot, Vec<PortErr
     }
     if errors.is_empty() {
         let taken = unix_seconds(ports.clock.wall());
-        Ok(Snapshot { taken, omni, hypervisors, gateway })
+        Ok(Snapshot {
+            taken,
+            omni,
+            hypervisors,
+            gateway,
+        })
     } else {
         Err(errors)
     }
@@ -236,7 +243,11 @@ pub async fn observe(site: &Site, ports: &Ports) -> Result<Snapshot, Vec<PortErr
 /// Reads what moves in Omni while machines are made: cheap enough for every other second.
 pub async fn refresh(site: &Site, ports: &Ports, last: &Snapshot) -> Result<Snapshot, PortError> {
     let omni = omni::refresh(site, ports.omni.as_ref(), &last.omni).await?;
-    Ok(Snapshot { taken: unix_seconds(ports.clock.wall()), omni, ..last.clone() })
+    Ok(Snapshot {
+        taken: unix_seconds(ports.clock.wall()),
+        omni,
+        ..last.clone()
+    })
 }
 
 /// Reads what moves in the gateway: records, leases, who is online.
@@ -256,5 +267,6 @@ async fn observe_gateway(ports: &Ports) -> Result<Option<GatewayView>, PortError
 
 /// Seconds since 1970 on the wall clock.
 pub(crate) fn unix_seconds(wall: std::time::SystemTime) -> u64 {
-    wall.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    wall.duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

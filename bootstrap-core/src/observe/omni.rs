@@ -35,7 +35,10 @@ pub(super) async fn observe(site: &Site, omni: &dyn Omni) -> PortResult<OmniView
     // Who we are comes first: a wrong key is then one clear error.
     let user = omni.get(&kinds::CURRENT_USER, "current").await?;
     let mut view = OmniView {
-        role: user.map(|user| read::<CurrentUser>(&user)).transpose()?.map(|user| user.role),
+        role: user
+            .map(|user| read::<CurrentUser>(&user))
+            .transpose()?
+            .map(|user| user.role),
         machine_classes: by_id(omni.list(&kinds::MACHINE_CLASS, None).await?),
         ..OmniView::default()
     };
@@ -44,7 +47,10 @@ pub(super) async fn observe(site: &Site, omni: &dyn Omni) -> PortResult<OmniView
             if *kind == kinds::MACHINE_SET
                 && let Some(class) = read::<specs::MachineSet>(&resource)?.machine_allocation
             {
-                view.class_users.entry(class.name).or_default().push(resource.metadata.id.clone());
+                view.class_users
+                    .entry(class.name)
+                    .or_default()
+                    .push(resource.metadata.id.clone());
             }
             if is_of_site(site, &resource) {
                 let key = (kind.name.to_string(), resource.metadata.id.clone());
@@ -56,11 +62,17 @@ pub(super) async fn observe(site: &Site, omni: &dyn Omni) -> PortResult<OmniView
         let versions = read::<TalosVersion>(&resource)?.compatible_kubernetes_versions;
         view.talos_versions.insert(resource.metadata.id, versions);
     }
-    let versions: BTreeSet<&str> =
-        site.clusters.iter().map(|cluster| cluster.talos_version.as_str()).collect();
+    let versions: BTreeSet<&str> = site
+        .clusters
+        .iter()
+        .map(|cluster| cluster.talos_version.as_str())
+        .collect();
     for version in versions {
         if let Some(known) = omni.get(&kinds::TALOS_EXTENSIONS, version).await? {
-            let names = read::<TalosExtensions>(&known)?.items.into_iter().map(|item| item.name);
+            let names = read::<TalosExtensions>(&known)?
+                .items
+                .into_iter()
+                .map(|item| item.name);
             view.extensions.insert(version.to_owned(), names.collect());
         }
     }
@@ -75,15 +87,25 @@ pub(super) async fn refresh(site: &Site, omni: &dyn Omni, last: &OmniView) -> Po
         omni.list(&kinds::CLUSTER_MACHINE_STATUS, None),
     )?;
     let mut view = last.clone();
-    view.all_requests = requests.iter().map(|request| request.metadata.id.clone()).collect();
+    view.all_requests = requests
+        .iter()
+        .map(|request| request.metadata.id.clone())
+        .collect();
     view.requests = requests_of(site, &requests, &statuses)?;
-    view.machines = machines.iter().map(machine_state).collect::<PortResult<_>>()?;
+    view.machines = machines
+        .iter()
+        .map(machine_state)
+        .collect::<PortResult<_>>()?;
     let own = members.iter().filter(|member| is_of_site(site, member));
     view.members = own.map(member).collect::<PortResult<_>>()?;
     view.clusters = clusters(omni).await?;
     view.providers = providers(omni).await?;
     view.provider_machines = BTreeMap::new();
-    let ids: BTreeSet<String> = view.requests.values().map(|request| request.provider.clone()).collect();
+    let ids: BTreeSet<String> = view
+        .requests
+        .values()
+        .map(|request| request.provider.clone())
+        .collect();
     for provider in ids {
         for resource in omni.list(&kinds::provider_machine(&provider), None).await? {
             let machine = provider_machine(&resource)?;
@@ -130,10 +152,12 @@ fn read<T: DeserializeOwned>(resource: &Resource) -> PortResult<T> {
 /// Older servers refuse kinds they do not know; that matters only for a template that uses them.
 async fn list_if_known(site: &Site, omni: &dyn Omni, kind: &Kind) -> PortResult<Vec<Resource>> {
     let listed = omni.list(kind, None).await;
-    let is_used = site
-        .clusters
-        .iter()
-        .any(|cluster| cluster.resources.iter().any(|wanted| wanted.metadata.kind == kind.name));
+    let is_used = site.clusters.iter().any(|cluster| {
+        cluster
+            .resources
+            .iter()
+            .any(|wanted| wanted.metadata.kind == kind.name)
+    });
     match listed {
         Err(error) if error.failure == Failure::Denied && !is_used => Ok(Vec::new()),
         listed => listed,
@@ -141,13 +165,20 @@ async fn list_if_known(site: &Site, omni: &dyn Omni, kind: &Kind) -> PortResult<
 }
 
 fn by_id(resources: Vec<Resource>) -> BTreeMap<String, Resource> {
-    resources.into_iter().map(|resource| (resource.metadata.id.clone(), resource)).collect()
+    resources
+        .into_iter()
+        .map(|resource| (resource.metadata.id.clone(), resource))
+        .collect()
 }
 
 fn is_of_site(site: &Site, resource: &Resource) -> bool {
     let listed = |id: &String| {
         site.clusters.iter().any(|cluster| {
-            cluster.name == *id || cluster.resources.iter().any(|wanted| wanted.metadata.id == *id)
+            cluster.name == *id
+                || cluster
+                    .resources
+                    .iter()
+                    .any(|wanted| wanted.metadata.id == *id)
         })
     };
     match resource.label(labels::CLUSTER) {
@@ -167,11 +198,16 @@ fn requests_of(
         .iter()
         .flat_map(|cluster| cluster.machine_sets.iter().map(|set| set.id.as_str()))
         .collect();
-    let statuses: BTreeMap<&str, &Resource> =
-        statuses.iter().map(|status| (status.id(), status)).collect();
+    let statuses: BTreeMap<&str, &Resource> = statuses
+        .iter()
+        .map(|status| (status.id(), status))
+        .collect();
     let mut found = BTreeMap::new();
     for resource in requests {
-        let Some(set) = resource.label(labels::MACHINE_REQUEST_SET).filter(|set| sets.contains(set)) else {
+        let Some(set) = resource
+            .label(labels::MACHINE_REQUEST_SET)
+            .filter(|set| sets.contains(set))
+        else {
             continue;
         };
         let status: MachineRequestStatus = match statuses.get(resource.id()) {
@@ -181,7 +217,10 @@ fn requests_of(
         let request = Request {
             id: resource.metadata.id.clone(),
             set: set.to_owned(),
-            provider: resource.label(labels::INFRA_PROVIDER_ID).unwrap_or_default().to_owned(),
+            provider: resource
+                .label(labels::INFRA_PROVIDER_ID)
+                .unwrap_or_default()
+                .to_owned(),
             provider_data: read::<MachineRequest>(resource)?.provider_data,
             tearing_down: resource.is_tearing_down(),
             status: status.status,
@@ -203,7 +242,11 @@ fn machine_state(resource: &Resource) -> PortResult<(String, MachineState)> {
         maintenance: spec.maintenance,
         cluster: non_empty(spec.cluster),
         addresses: network.addresses.iter().filter_map(address).collect(),
-        macs: network.network_links.iter().filter_map(|link| link.hardware_address.parse().ok()).collect(),
+        macs: network
+            .network_links
+            .iter()
+            .filter_map(|link| link.hardware_address.parse().ok())
+            .collect(),
         last_error: spec.last_error,
     };
     Ok((resource.metadata.id.to_lowercase(), state))
@@ -212,7 +255,10 @@ fn machine_state(resource: &Resource) -> PortResult<(String, MachineState)> {
 fn member(resource: &Resource) -> PortResult<(String, Member)> {
     let spec: ClusterMachineStatus = read(resource)?;
     let member = Member {
-        set: resource.label(labels::MACHINE_SET).unwrap_or_default().to_owned(),
+        set: resource
+            .label(labels::MACHINE_SET)
+            .unwrap_or_default()
+            .to_owned(),
         stage: spec.stage,
         ready: spec.ready,
         config_up_to_date: spec.config_up_to_date,
@@ -241,17 +287,27 @@ async fn clusters(omni: &dyn Omni) -> PortResult<BTreeMap<String, ClusterState>>
         states.insert(resource.metadata.id, state);
     }
     for resource in &control_planes {
-        if let Some(state) = resource.label(labels::CLUSTER).and_then(|name| states.get_mut(name)) {
+        if let Some(state) = resource
+            .label(labels::CLUSTER)
+            .and_then(|name| states.get_mut(name))
+        {
             // The control plane as a whole is not ready while nodes wait for a CNI; etcd is.
-            state.etcd = read::<ControlPlaneStatus>(resource)?.conditions.iter().any(|condition| {
-                condition.r#type == ConditionType::Etcd && condition.status == ConditionStatus::Ready
-            });
+            state.etcd = read::<ControlPlaneStatus>(resource)?
+                .conditions
+                .iter()
+                .any(|condition| {
+                    condition.r#type == ConditionType::Etcd
+                        && condition.status == ConditionStatus::Ready
+                });
         }
     }
     for resource in &kubernetes {
         if let Some(state) = states.get_mut(resource.id()) {
             let nodes = read::<KubernetesStatus>(resource)?.nodes.into_iter();
-            state.ready_nodes = nodes.filter(|node| node.ready).map(|node| node.nodename).collect();
+            state.ready_nodes = nodes
+                .filter(|node| node.ready)
+                .map(|node| node.nodename)
+                .collect();
         }
     }
     Ok(states)
@@ -265,7 +321,13 @@ async fn providers(omni: &dyn Omni) -> PortResult<BTreeMap<String, ProviderState
     let mut states = BTreeMap::new();
     for resource in registered {
         let schema = serde_json::from_str(&read::<InfraProviderStatus>(&resource)?.schema).ok();
-        states.insert(resource.metadata.id, ProviderState { schema, ..ProviderState::default() });
+        states.insert(
+            resource.metadata.id,
+            ProviderState {
+                schema,
+                ..ProviderState::default()
+            },
+        );
     }
     for resource in health {
         let health = read::<InfraProviderCombinedStatus>(&resource)?.health;

@@ -33,7 +33,11 @@ pub(super) fn plan(site: &Site, snapshot: &Snapshot, plan: &mut Plan) -> Address
     warn_about_doubles(&machines, plan);
     let released = releases(site, snapshot, gateway, &machines, plan);
     let mut pools = Pools::new(site, snapshot, gateway, &released);
-    for set in site.clusters.iter().flat_map(|cluster| &cluster.machine_sets) {
+    for set in site
+        .clusters
+        .iter()
+        .flat_map(|cluster| &cluster.machine_sets)
+    {
         if set.addresses.is_empty() {
             continue;
         }
@@ -73,16 +77,29 @@ fn releases(
     let omni = &snapshot.omni;
     let mut released = BTreeSet::new();
     for record in &gateway.records {
-        let Some(mark) = record.note.as_deref().and_then(|note| mark::Reservation::find(note, &site.name)) else {
+        let Some(mark) = record
+            .note
+            .as_deref()
+            .and_then(|note| mark::Reservation::find(note, &site.name))
+        else {
             continue;
         };
         // A machine may live on in a set or a cluster that the files no longer have.
         let lives = machines.iter().any(|machine| machine.id == mark.machine)
             || omni.all_requests.contains(&mark.machine)
             || omni.machines.contains_key(&mark.machine)
-            || omni.machines.values().any(|machine| machine.request.as_ref() == Some(&mark.machine));
-        let known_cluster = site.clusters.iter().any(|cluster| cluster.name == mark.cluster);
-        let (Some(address), true) = (record.fixed_ip.filter(|_| record.use_fixed_ip), known_cluster && !lives) else {
+            || omni
+                .machines
+                .values()
+                .any(|machine| machine.request.as_ref() == Some(&mark.machine));
+        let known_cluster = site
+            .clusters
+            .iter()
+            .any(|cluster| cluster.name == mark.cluster);
+        let (Some(address), true) = (
+            record.fixed_ip.filter(|_| record.use_fixed_ip),
+            known_cluster && !lives,
+        ) else {
             continue;
         };
         released.insert(record.mac);
@@ -116,18 +133,32 @@ fn warn_about_doubles(machines: &[Machine<'_>], plan: &mut Plan) {
     }
 }
 
-fn network<'a>(set: &MachineSetIntent, gateway: &'a GatewayView, plan: &mut Plan) -> Option<&'a Network> {
+fn network<'a>(
+    set: &MachineSetIntent,
+    gateway: &'a GatewayView,
+    plan: &mut Plan,
+) -> Option<&'a Network> {
     let name = set.network.as_deref()?;
     let mut block = |message: String, hint: String| {
-        let error = Diagnostic::error(message).at(set.addresses_origin.clone()).hint(hint);
+        let error = Diagnostic::error(message)
+            .at(set.addresses_origin.clone())
+            .hint(hint);
         let finding = Finding::of(System::Unifi, error);
         // Sets of one cluster share its network; once is enough.
-        if !plan.blockers.iter().any(|told| told.diagnostic.message == finding.diagnostic.message) {
+        if !plan
+            .blockers
+            .iter()
+            .any(|told| told.diagnostic.message == finding.diagnostic.message)
+        {
             plan.blockers.push(finding);
         }
     };
     let Some(network) = gateway.networks.iter().find(|network| network.name == name) else {
-        let names: Vec<&str> = gateway.networks.iter().map(|network| network.name.as_str()).collect();
+        let names: Vec<&str> = gateway
+            .networks
+            .iter()
+            .map(|network| network.name.as_str())
+            .collect();
         let hint = match suggest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it has {}", names.join(", ")),
@@ -143,7 +174,10 @@ fn network<'a>(set: &MachineSetIntent, gateway: &'a GatewayView, plan: &mut Plan
         return None;
     }
     let Some(subnet) = network.subnet else {
-        block(format!("the network {name} has no IPv4 subnet"), "choose another network".to_owned());
+        block(
+            format!("the network {name} has no IPv4 subnet"),
+            "choose another network".to_owned(),
+        );
         return None;
     };
     let outside: Vec<String> = set
@@ -156,7 +190,10 @@ fn network<'a>(set: &MachineSetIntent, gateway: &'a GatewayView, plan: &mut Plan
     if !outside.is_empty() {
         let verb = if outside.len() == 1 { "is" } else { "are" };
         block(
-            format!("{} {verb} no address that {name} ({subnet}) can give out", outside.join(", ")),
+            format!(
+                "{} {verb} no address that {name} ({subnet}) can give out",
+                outside.join(", ")
+            ),
             "use addresses of that network, not its gateway's".to_owned(),
         );
         return None;
@@ -188,7 +225,9 @@ impl Pool<'_> {
     }
 
     fn person(&self, message: String, hint: &str, plan: &mut Plan) {
-        let error = Diagnostic::error(message).at(self.set.addresses_origin.clone()).hint(hint);
+        let error = Diagnostic::error(message)
+            .at(self.set.addresses_origin.clone())
+            .hint(hint);
         let finding = Finding::of(System::Unifi, error);
         if !plan.needs_person.contains(&finding) {
             plan.needs_person.push(finding);
@@ -216,15 +255,36 @@ struct Pools<'a> {
 }
 
 impl<'a> Pools<'a> {
-    fn new(site: &Site, snapshot: &Snapshot, gateway: &'a GatewayView, released: &'a BTreeSet<Mac>) -> Self {
+    fn new(
+        site: &Site,
+        snapshot: &Snapshot,
+        gateway: &'a GatewayView,
+        released: &'a BTreeSet<Mac>,
+    ) -> Self {
         let mut blocked = BTreeSet::new();
         for cluster in &site.clusters {
             blocked.extend(cluster.virtual_addresses.iter().copied());
-            blocked.extend(cluster.machine_sets.iter().flat_map(|set| set.pins.values().copied()));
+            blocked.extend(
+                cluster
+                    .machine_sets
+                    .iter()
+                    .flat_map(|set| set.pins.values().copied()),
+            );
         }
-        blocked.extend(gateway.networks.iter().filter_map(|network| network.subnet.map(|subnet| subnet.addr())));
+        blocked.extend(
+            gateway
+                .networks
+                .iter()
+                .filter_map(|network| network.subnet.map(|subnet| subnet.addr())),
+        );
         let seen = last_seen(&gateway.records, &gateway.past, &gateway.leases);
-        Self { gateway, now: snapshot.taken, blocked, released, seen }
+        Self {
+            gateway,
+            now: snapshot.taken,
+            blocked,
+            released,
+            seen,
+        }
     }
 
     fn holder(&self, address: Ipv4Addr, mac: Option<Mac>) -> Option<Holder> {
@@ -236,9 +296,14 @@ impl<'a> Pools<'a> {
         };
         match holder(lists, address, mac) {
             // Cleared by this plan before anything is reserved; its lease, if any, still counts.
-            Some(Holder::Reserved(held)) if self.released.contains(&held) => {
-                holder(Lists { records: &[], ..lists }, address, mac)
-            }
+            Some(Holder::Reserved(held)) if self.released.contains(&held) => holder(
+                Lists {
+                    records: &[],
+                    ..lists
+                },
+                address,
+                mac,
+            ),
             found => found,
         }
     }
@@ -249,18 +314,32 @@ impl<'a> Pools<'a> {
 
     fn free_for(&self, pool: &Pool<'_>, mac: Option<Mac>) -> Vec<Ipv4Addr> {
         let free = pool.set.addresses.iter().copied();
-        free.filter(|address| !self.blocked.contains(address) && self.holder(*address, mac).is_none()).collect()
+        free.filter(|address| {
+            !self.blocked.contains(address) && self.holder(*address, mac).is_none()
+        })
+        .collect()
     }
 
     /// What a machine that exists needs: nothing where it has a reservation of any origin.
-    fn for_machine(&mut self, pool: &Pool<'_>, machine: &Machine<'_>, plan: &mut Plan) -> Option<SlotAddress> {
+    fn for_machine(
+        &mut self,
+        pool: &Pool<'_>,
+        machine: &Machine<'_>,
+        plan: &mut Plan,
+    ) -> Option<SlotAddress> {
         let pin = machine.pin();
         if let Some(reserved) = machine.reserved() {
             note_reserved(pool, machine, reserved, pin, plan);
             return None;
         }
         if machine.mac.is_none() && machine.vm_problem == Some(VmProblem::Unreadable) {
-            pool.warn(format!("the VM of {} cannot be read now, so its address is not looked at", machine.id), plan);
+            pool.warn(
+                format!(
+                    "the VM of {} cannot be read now, so its address is not looked at",
+                    machine.id
+                ),
+                plan,
+            );
             return None;
         }
         if let Some(pin) = pin {
@@ -274,21 +353,52 @@ impl<'a> Pools<'a> {
     }
 
     fn asks(&self, machine: &Machine<'_>) -> Asks {
-        let online = |mac: Mac| self.gateway.active.iter().find(|client| client.mac == mac).and_then(|client| client.ip);
+        let online = |mac: Mac| {
+            self.gateway
+                .active
+                .iter()
+                .find(|client| client.mac == mac)
+                .and_then(|client| client.ip)
+        };
         let leased = machine.lease.map(|lease| lease.ip);
-        let reported = machine.state.map(|state| state.addresses.as_slice()).unwrap_or_default();
-        let has = leased.into_iter().chain(machine.mac.and_then(online)).chain(reported.iter().copied());
-        Asks { mac: machine.mac, has: has.collect() }
+        let reported = machine
+            .state
+            .map(|state| state.addresses.as_slice())
+            .unwrap_or_default();
+        let has = leased
+            .into_iter()
+            .chain(machine.mac.and_then(online))
+            .chain(reported.iter().copied());
+        Asks {
+            mac: machine.mac,
+            has: has.collect(),
+        }
     }
 
-    fn pinned(&self, pool: &Pool<'_>, machine: &Machine<'_>, pin: Ipv4Addr, plan: &mut Plan) -> Option<SlotAddress> {
+    fn pinned(
+        &self,
+        pool: &Pool<'_>,
+        machine: &Machine<'_>,
+        pin: Ipv4Addr,
+        plan: &mut Plan,
+    ) -> Option<SlotAddress> {
         if machine.cluster.virtual_addresses.contains(&pin) {
-            pool.person(format!("{pin} is pinned to {}, but it is a virtual address of the cluster", machine.id), "pin another address", plan);
+            pool.person(
+                format!(
+                    "{pin} is pinned to {}, but it is a virtual address of the cluster",
+                    machine.id
+                ),
+                "pin another address",
+                plan,
+            );
             return None;
         }
         if let Some(holder) = self.holder(pin, machine.mac) {
             pool.person(
-                format!("{pin} is pinned to {}, but the gateway has it {holder}", machine.id),
+                format!(
+                    "{pin} is pinned to {}, but the gateway has it {holder}",
+                    machine.id
+                ),
                 "free it there, or pin another address",
                 plan,
             );
@@ -300,9 +410,21 @@ impl<'a> Pools<'a> {
     /// The next address: the one it has, one nobody was seen with, else the one last in use longest ago.
     fn next(&mut self, pool: &Pool<'_>, asks: &Asks) -> Option<SlotAddress> {
         let free = self.free_for(pool, asks.mac);
-        let current = asks.has.iter().copied().find(|address| free.contains(address));
-        let unseen = || free.iter().copied().find(|address| !self.seen.contains_key(address));
-        let oldest = || free.iter().copied().min_by_key(|address| (self.seen.get(address).copied(), *address));
+        let current = asks
+            .has
+            .iter()
+            .copied()
+            .find(|address| free.contains(address));
+        let unseen = || {
+            free.iter()
+                .copied()
+                .find(|address| !self.seen.contains_key(address))
+        };
+        let oldest = || {
+            free.iter()
+                .copied()
+                .min_by_key(|address| (self.seen.get(address).copied(), *address))
+        };
         let (address, reason) = current
             .map(|address| (address, "the address it has"))
             .or_else(|| Some((unseen()?, "never seen in use")))
@@ -368,5 +490,8 @@ fn moment(seconds: u64) -> String {
     i64::try_from(seconds)
         .ok()
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
-        .map_or_else(|| "at an unknown time".to_owned(), |time| format!("at {time}"))
+        .map_or_else(
+            || "at an unknown time".to_owned(),
+            |time| format!("at {time}"),
+        )
 }

@@ -25,16 +25,24 @@ pub(super) fn plan(site: &Site, snapshot: &Snapshot, gpus: &GpuPlan, plan: &mut 
             .flat_map(|cluster| &cluster.machine_sets)
             .filter(|set| set.class.as_ref().is_some_and(|(id, _)| *id == class.id))
             .collect();
-        let is_idle = users.iter().all(|set| missing.get(&set.id).copied().unwrap_or(0) == 0);
+        let is_idle = users
+            .iter()
+            .all(|set| missing.get(&set.id).copied().unwrap_or(0) == 0);
         let has_gpus = users.iter().any(|set| !set.gpus.is_empty());
-        let devices = gpus.class_devices.get(&class.id).filter(|(_, needed)| *needed && !is_idle);
+        let devices = gpus
+            .class_devices
+            .get(&class.id)
+            .filter(|(_, needed)| *needed && !is_idle);
         let plain = &class.resource.spec;
         if let Some((devices, _)) = devices {
             match devices::add(plain, &devices::listed(devices)) {
                 Some(wanted) => write(class, actual, &wanted, Some(devices), plan),
                 None => plan.blockers.push(cannot_carry(class)),
             }
-        } else if let Some(kept) = actual.filter(|_| is_idle && has_gpus).and_then(|actual| kept(class, actual)) {
+        } else if let Some(kept) = actual
+            .filter(|_| is_idle && has_gpus)
+            .and_then(|actual| kept(class, actual))
+        {
             write(class, actual, &kept, None, plan);
         } else {
             write(class, actual, plain, None, plan);
@@ -45,7 +53,10 @@ pub(super) fn plan(site: &Site, snapshot: &Snapshot, gpus: &GpuPlan, plan: &mut 
 /// The file's spec with the devices that Omni's class has beyond it. While no machine is to come they
 /// are left as they are, whoever added them and in whatever form.
 fn kept(class: &MachineClass, actual: &Resource) -> Option<Value> {
-    let in_file = class.provider_data.get("pci_devices").and_then(Value::as_array);
+    let in_file = class
+        .provider_data
+        .get("pci_devices")
+        .and_then(Value::as_array);
     if in_file.is_some_and(|devices| !devices.is_empty()) {
         return None;
     }
@@ -67,9 +78,12 @@ fn write(
 }
 
 fn cannot_carry(class: &MachineClass) -> Finding {
-    let error = Diagnostic::error(format!("`pci_devices` cannot be added to the providerdata of the class {}", class.id))
-        .at(class.origin.clone())
-        .hint("write its providerdata as one `key: value` a line, or set `attach: vm` for the GPU");
+    let error = Diagnostic::error(format!(
+        "`pci_devices` cannot be added to the providerdata of the class {}",
+        class.id
+    ))
+    .at(class.origin.clone())
+    .hint("write its providerdata as one `key: value` a line, or set `attach: vm` for the GPU");
     Finding::of(System::Omni, error)
 }
 
@@ -80,17 +94,29 @@ fn create(class: &MachineClass, spec: &Value, added: Option<&[SlotGpu]>) -> Acti
         id: format!("class/{}", class.id),
         reason: "Omni has no such machine class".to_owned(),
         effect: Effect::None,
-        detail: added.map(|devices| differs_from_file(class, devices)).unwrap_or_default(),
+        detail: added
+            .map(|devices| differs_from_file(class, devices))
+            .unwrap_or_default(),
         change: Change::CreateResource { resource },
     }
 }
 
-fn update(class: &MachineClass, actual: &Resource, wanted: &Value, added: Option<&[SlotGpu]>, plan: &mut Plan) {
+fn update(
+    class: &MachineClass,
+    actual: &Resource,
+    wanted: &Value,
+    added: Option<&[SlotGpu]>,
+    plan: &mut Plan,
+) {
     let metadata = merged_metadata(&actual.metadata, &class.resource.metadata);
     if same_spec(&actual.spec, wanted) && same_labels(&actual.metadata, &metadata) {
         return;
     }
-    let matches_labels = |spec: &Value| spec["match_labels"].as_array().is_some_and(|labels| !labels.is_empty());
+    let matches_labels = |spec: &Value| {
+        spec["match_labels"]
+            .as_array()
+            .is_some_and(|labels| !labels.is_empty())
+    };
     if matches_labels(&actual.spec) && wanted["auto_provision"].is_object() {
         let error = Diagnostic::error(format!("the machine class {} matches labels in Omni; Omni cannot turn it into one that makes machines", class.id))
             .at(class.origin.clone())
@@ -99,14 +125,22 @@ fn update(class: &MachineClass, actual: &Resource, wanted: &Value, added: Option
         return;
     }
     let mut detail = diff(&actual.spec, wanted);
-    detail.extend(added.map(|devices| differs_from_file(class, devices)).unwrap_or_default());
+    detail.extend(
+        added
+            .map(|devices| differs_from_file(class, devices))
+            .unwrap_or_default(),
+    );
     plan.actions.push(Action {
         id: format!("class/{}", class.id),
-        reason: "it differs from its file; machines that exist keep what they were made with".to_owned(),
+        reason: "it differs from its file; machines that exist keep what they were made with"
+            .to_owned(),
         effect: Effect::None,
         detail,
         change: Change::UpdateResource {
-            resource: Resource { metadata, spec: wanted.clone() },
+            resource: Resource {
+                metadata,
+                spec: wanted.clone(),
+            },
             seen: actual.spec.clone(),
         },
     });
@@ -142,8 +176,12 @@ fn diff(before: &Value, after: &Value) -> Vec<String> {
 /// A spec as people write it: provider data is shown as the YAML it is.
 fn readable(spec: &Value) -> String {
     let mut spec = spec.clone();
-    if let Some(data) = spec.get_mut("auto_provision").and_then(|provision| provision.get_mut("provider_data"))
-        && let Some(parsed) = data.as_str().and_then(|text| serde_yaml::from_str::<Value>(text).ok())
+    if let Some(data) = spec
+        .get_mut("auto_provision")
+        .and_then(|provision| provision.get_mut("provider_data"))
+        && let Some(parsed) = data
+            .as_str()
+            .and_then(|text| serde_yaml::from_str::<Value>(text).ok())
     {
         *data = sorted(parsed);
     }

@@ -31,7 +31,10 @@ fn create(wanted: &WantedRecord) -> Action {
     let record_type = record_type_name(&wanted.record_type);
     Action {
         id: format!("dns/{}/{record_type}/{}", wanted.name, wanted.value),
-        reason: format!("the gateway has no {record_type} record {} with this value", wanted.name),
+        reason: format!(
+            "the gateway has no {record_type} record {} with this value",
+            wanted.name
+        ),
         effect: Effect::None,
         detail: Vec::new(),
         change: Change::CreateDnsRecord {
@@ -53,12 +56,17 @@ fn is_exactly(record: &DnsRecord, wanted: &WantedRecord) -> bool {
 
 /// Whether two names are the same to DNS.
 pub(crate) fn same_name(left: &str, right: &str) -> bool {
-    left.trim_end_matches('.').eq_ignore_ascii_case(right.trim_end_matches('.'))
+    left.trim_end_matches('.')
+        .eq_ignore_ascii_case(right.trim_end_matches('.'))
 }
 
 /// Whether two values of a record are the same to DNS: IPv6 addresses have many spellings.
 pub(crate) fn same_value(record_type: &RecordType, left: &str, right: &str) -> bool {
-    match (record_type, left.parse::<Ipv6Addr>(), right.parse::<Ipv6Addr>()) {
+    match (
+        record_type,
+        left.parse::<Ipv6Addr>(),
+        right.parse::<Ipv6Addr>(),
+    ) {
         (RecordType::Aaaa, Ok(left), Ok(right)) => left == right,
         (RecordType::Txt, ..) => left == right,
         _ => same_name(left, right),
@@ -71,14 +79,27 @@ pub(crate) fn same_value(record_type: &RecordType, left: &str, right: &str) -> b
 fn holder(site: &Site, wanted: &WantedRecord, gateway: &GatewayView) -> Option<String> {
     let name = &wanted.name;
     let holds = |local: &str| same_name(local, name);
-    if let Some(client) = gateway.records.iter().find(|client| client.local_dns.as_deref().is_some_and(holds)) {
-        return Some(format!("the name {name} belongs to the client {} in the gateway", client.mac));
+    if let Some(client) = gateway
+        .records
+        .iter()
+        .find(|client| client.local_dns.as_deref().is_some_and(holds))
+    {
+        return Some(format!(
+            "the name {name} belongs to the client {} in the gateway",
+            client.mac
+        ));
     }
     gateway
         .dns
         .iter()
         .filter(|record| same_name(&record.name, name))
-        .filter(|record| !site.dns.records.iter().any(|declared| is_exactly(record, declared)))
+        .filter(|record| {
+            !site
+                .dns
+                .records
+                .iter()
+                .any(|declared| is_exactly(record, declared))
+        })
         .find(|record| {
             record.record_type == wanted.record_type
                 || record.record_type == RecordType::Cname
@@ -102,7 +123,11 @@ fn check_upstream(site: &Site, gateway: &GatewayView, plan: &mut Plan) {
     if wanted.is_empty() {
         return;
     }
-    if let Some(mode) = found.encrypted.as_deref().filter(|mode| !matches!(*mode, "" | "off")) {
+    if let Some(mode) = found
+        .encrypted
+        .as_deref()
+        .filter(|mode| !matches!(*mode, "" | "off"))
+    {
         let warning = Diagnostic::warning(format!(
             "the gateway's encrypted DNS is on ({mode}) and takes the place of {}",
             wanted.join(", ")
@@ -119,7 +144,10 @@ fn check_upstream(site: &Site, gateway: &GatewayView, plan: &mut Plan) {
     } else {
         found.servers.join(", ")
     };
-    let warning = Diagnostic::warning(format!("the gateway forwards DNS to {now}, not {}", wanted.join(", ")))
-        .hint("set it in the gateway's Internet settings; it is never changed from here");
+    let warning = Diagnostic::warning(format!(
+        "the gateway forwards DNS to {now}, not {}",
+        wanted.join(", ")
+    ))
+    .hint("set it in the gateway's Internet settings; it is never changed from here");
     plan.warnings.push(Finding::of(System::Unifi, warning));
 }

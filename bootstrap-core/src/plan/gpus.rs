@@ -41,7 +41,11 @@ pub(super) fn plan(site: &Site, snapshot: &Snapshot, plan: &mut Plan) -> GpuPlan
     let mut needs = Vec::new();
     let machines = machines(site, snapshot);
     let missing = missing(site, snapshot);
-    for set in site.clusters.iter().flat_map(|cluster| &cluster.machine_sets) {
+    for set in site
+        .clusters
+        .iter()
+        .flat_map(|cluster| &cluster.machine_sets)
+    {
         if set.gpus.is_empty() {
             continue;
         }
@@ -50,7 +54,14 @@ pub(super) fn plan(site: &Site, snapshot: &Snapshot, plan: &mut Plan) -> GpuPlan
         }
         let new = missing.get(&set.id).copied().unwrap_or(0) as usize;
         if let Some(provider) = provider_for_new(site, snapshot, set, new, plan) {
-            plan_new(site, snapshot, (set, provider, new), &mut found, &mut needs, plan);
+            plan_new(
+                site,
+                snapshot,
+                (set, provider, new),
+                &mut found,
+                &mut needs,
+                plan,
+            );
         }
     }
     check_needs(site, snapshot, &needs, &mut found, plan);
@@ -74,14 +85,20 @@ fn provider_for_new<'a>(
     };
     let Some(provider) = provider_of(site, set) else {
         block(
-            format!("{} wants GPUs, but its class {class} is not among the files of `machineClasses`", set.id),
+            format!(
+                "{} wants GPUs, but its class {class} is not among the files of `machineClasses`",
+                set.id
+            ),
             "add the class's file: node and machine type of machines to come are read from it",
         );
         return None;
     };
     if !snapshot.hypervisors.contains_key(provider) {
         block(
-            format!("{} wants GPUs, but `proxmox` has no entry for the provider {provider}", set.id),
+            format!(
+                "{} wants GPUs, but `proxmox` has no entry for the provider {provider}",
+                set.id
+            ),
             "add the Proxmox cluster this provider uses",
         );
         return None;
@@ -109,19 +126,32 @@ fn plan_existing<'a>(
     }
     let mut attach = Vec::new();
     for gpu in lacking(site, view, machine) {
-        if gpu.pcie && machine.vm.is_some_and(|vm| !vm.config.is_q35() && vm.config.lock().is_none()) {
+        if gpu.pcie
+            && machine
+                .vm
+                .is_some_and(|vm| !vm.config.is_q35() && vm.config.lock().is_none())
+        {
             let error = Diagnostic::error(format!("{} lacks {}, which is to be PCIe, and its VM is not of machine type q35", machine.id, gpu.mapping))
                 .at(gpu.origin.clone())
                 .hint("the type of an installed machine is never changed: give the class `machine_type: q35` and replace the machine");
-            plan.left_to_person.push(Finding::of(System::Proxmox(provider.to_owned()), error));
+            plan.left_to_person
+                .push(Finding::of(System::Proxmox(provider.to_owned()), error));
             continue;
         }
         let node = machine.vm.map(|vm| vm.node.to_owned());
         let node = node.or_else(|| machine.provider.map(|provider| provider.node.clone()));
-        let nodes = node
-            .filter(|node| !node.is_empty())
-            .map_or_else(|| candidate_nodes(site, view, machine.set), |node| vec![node]);
-        needs.push(Need { provider: provider.to_owned(), set: machine.set, gpu, nodes, count: 1, pinned: true });
+        let nodes = node.filter(|node| !node.is_empty()).map_or_else(
+            || candidate_nodes(site, view, machine.set),
+            |node| vec![node],
+        );
+        needs.push(Need {
+            provider: provider.to_owned(),
+            set: machine.set,
+            gpu,
+            nodes,
+            count: 1,
+            pinned: true,
+        });
         attach.push(slot_gpu(gpu));
     }
     if !attach.is_empty() {
@@ -133,16 +163,23 @@ fn warn_about_vm(machine: &Machine<'_>, provider: &str, problem: VmProblem, plan
     let vmid = machine.provider.map_or(0, |provider| provider.vmid);
     let (message, hint) = match problem {
         VmProblem::Unreadable => (
-            format!("the VM {vmid} of {} cannot be read, so its GPU is not looked at", machine.id),
+            format!(
+                "the VM {vmid} of {} cannot be read, so its GPU is not looked at",
+                machine.id
+            ),
             "its node is down: run it again when the node is back",
         ),
         VmProblem::Another => (
-            format!("VM {vmid} is not {} any more: its name or UUID is another one", machine.id),
+            format!(
+                "VM {vmid} is not {} any more: its name or UUID is another one",
+                machine.id
+            ),
             "VM ids are reused, and the provider deletes by id: look before you delete the machine",
         ),
     };
     let warning = Diagnostic::warning(message).hint(hint);
-    plan.warnings.push(Finding::of(System::Proxmox(provider.to_owned()), warning));
+    plan.warnings
+        .push(Finding::of(System::Proxmox(provider.to_owned()), warning));
 }
 
 /// GPUs a machine that exists does not have by any means: mapping, raw address, or a request whose
@@ -156,8 +193,14 @@ fn lacking<'a>(site: &Site, view: &HypervisorView, machine: &Machine<'a>) -> Vec
             .filter(|gpu| !has_gpu(site, view, vm.node, vm.applied, &gpu.mapping, &mut taken))
             .collect();
     }
-    let listed = machine.request.map(|request| listed_mappings(&request.provider_data)).unwrap_or_default();
-    wanted.iter().filter(|gpu| !listed.contains(&gpu.mapping)).collect()
+    let listed = machine
+        .request
+        .map(|request| listed_mappings(&request.provider_data))
+        .unwrap_or_default();
+    wanted
+        .iter()
+        .filter(|gpu| !listed.contains(&gpu.mapping))
+        .collect()
 }
 
 fn plan_new<'a>(
@@ -177,11 +220,17 @@ fn plan_new<'a>(
     let gpus: Vec<SlotGpu> = set.gpus.iter().map(slot_gpu).collect();
     // A provider whose schema lacks the key drops it silently, whoever wrote it.
     let in_file = offers_devices(snapshot, provider)
-        && set.gpus.iter().all(|gpu| class_lists(class).contains(&gpu.mapping));
+        && set
+            .gpus
+            .iter()
+            .all(|gpu| class_lists(class).contains(&gpu.mapping));
     let refusal = class_refusal(site, snapshot, set, provider);
     let may_use_class = in_file || refusal.is_none();
     if may_use_class && !in_file {
-        let entry = found.class_devices.entry(class_id.clone()).or_insert((gpus.clone(), false));
+        let entry = found
+            .class_devices
+            .entry(class_id.clone())
+            .or_insert((gpus.clone(), false));
         entry.1 |= new > 0;
     }
     if new == 0 {
@@ -189,12 +238,18 @@ fn plan_new<'a>(
     }
     if may_use_class {
         found.by_class.insert(set.id.clone(), gpus);
-    } else if let Some((gpu, refusal)) =
-        set.gpus.iter().find(|gpu| gpu.attach == Attach::Class).zip(refusal)
+    } else if let Some((gpu, refusal)) = set
+        .gpus
+        .iter()
+        .find(|gpu| gpu.attach == Attach::Class)
+        .zip(refusal)
     {
-        let error = Diagnostic::error(format!("`attach: class` cannot hold for {}: {refusal}", set.id))
-            .at(gpu.origin.clone())
-            .hint("use `attach: auto` or `attach: vm`");
+        let error = Diagnostic::error(format!(
+            "`attach: class` cannot hold for {}: {refusal}",
+            set.id
+        ))
+        .at(gpu.origin.clone())
+        .hint("use `attach: auto` or `attach: vm`");
         plan.blockers.push(Finding::in_file(error));
     } else {
         found.attach_new.insert(set.id.clone(), gpus);
@@ -204,14 +259,24 @@ fn plan_new<'a>(
     };
     for gpu in &set.gpus {
         if gpu.pcie && class.provider_data["machine_type"].as_str() != Some("q35") {
-            let error = Diagnostic::error(format!("{} wants {} as PCIe, but its class {class_id} is not of machine type q35", set.id, gpu.mapping))
-                .at(class.origin.clone())
-                .hint("add the line `machine_type: q35` to its providerdata");
+            let error = Diagnostic::error(format!(
+                "{} wants {} as PCIe, but its class {class_id} is not of machine type q35",
+                set.id, gpu.mapping
+            ))
+            .at(class.origin.clone())
+            .hint("add the line `machine_type: q35` to its providerdata");
             plan.blockers.push(Finding::in_file(error));
         }
         let nodes = candidate_nodes(site, view, set);
         let pinned = class.provider_data["node"].is_string();
-        needs.push(Need { provider: provider.to_owned(), set, gpu, nodes, count: new, pinned });
+        needs.push(Need {
+            provider: provider.to_owned(),
+            set,
+            gpu,
+            nodes,
+            count: new,
+            pinned,
+        });
     }
 }
 
@@ -226,28 +291,50 @@ fn class_refusal(
         return Some("`attach: vm` is set".to_owned());
     }
     if !offers_devices(snapshot, provider) {
-        return Some(format!("the schema of the provider {provider} has no `pci_devices`"));
+        return Some(format!(
+            "the schema of the provider {provider} has no `pci_devices`"
+        ));
     }
     let class = set.class.as_ref().map(|(class, _)| class);
     let wishes = |set: &MachineSetIntent| -> Vec<(SlotGpu, bool)> {
-        set.gpus.iter().map(|gpu| (slot_gpu(gpu), gpu.attach == Attach::Vm)).collect()
+        set.gpus
+            .iter()
+            .map(|gpu| (slot_gpu(gpu), gpu.attach == Attach::Vm))
+            .collect()
     };
-    let of_site = || site.clusters.iter().flat_map(|cluster| &cluster.machine_sets);
+    let of_site = || {
+        site.clusters
+            .iter()
+            .flat_map(|cluster| &cluster.machine_sets)
+    };
     let users = class.and_then(|class| snapshot.omni.class_users.get(class));
-    if let Some(foreign) = users.into_iter().flatten().find(|id| of_site().all(|set| set.id != **id)) {
-        return Some(format!("{foreign}, which is not of this site, uses the same class"));
+    if let Some(foreign) = users
+        .into_iter()
+        .flatten()
+        .find(|id| of_site().all(|set| set.id != **id))
+    {
+        return Some(format!(
+            "{foreign}, which is not of this site, uses the same class"
+        ));
     }
     of_site()
-        .find(|other| other.class.as_ref().map(|(class, _)| class) == class && wishes(other) != wishes(set))
+        .find(|other| {
+            other.class.as_ref().map(|(class, _)| class) == class && wishes(other) != wishes(set)
+        })
         .map(|other| format!("{} uses the same class and wants other devices", other.id))
         .or_else(|| {
             let class = site.machine_classes.get(class?)?;
-            (!class_lists(class).is_empty()).then(|| "the class already lists other `pci_devices`".to_owned())
+            (!class_lists(class).is_empty())
+                .then(|| "the class already lists other `pci_devices`".to_owned())
         })
 }
 
 fn offers_devices(snapshot: &Snapshot, provider: &str) -> bool {
-    let schema = snapshot.omni.providers.get(provider).and_then(|state| state.schema.as_ref());
+    let schema = snapshot
+        .omni
+        .providers
+        .get(provider)
+        .and_then(|state| state.schema.as_ref());
     schema.is_some_and(|schema| schema["properties"].get("pci_devices").is_some())
 }
 
@@ -256,7 +343,9 @@ fn class_lists(class: &MachineClass) -> Vec<String> {
 }
 
 fn listed_mappings(provider_data: &str) -> Vec<String> {
-    serde_yaml::from_str::<Value>(provider_data).map(|data| mappings_in(&data)).unwrap_or_default()
+    serde_yaml::from_str::<Value>(provider_data)
+        .map(|data| mappings_in(&data))
+        .unwrap_or_default()
 }
 
 fn mappings_in(provider_data: &Value) -> Vec<String> {
@@ -269,33 +358,58 @@ fn mappings_in(provider_data: &Value) -> Vec<String> {
 }
 
 fn slot_gpu(gpu: &WantedGpu) -> SlotGpu {
-    SlotGpu { mapping: gpu.mapping.clone(), pcie: gpu.pcie, primary: gpu.primary }
+    SlotGpu {
+        mapping: gpu.mapping.clone(),
+        pcie: gpu.pcie,
+        primary: gpu.primary,
+    }
 }
 
 /// Nodes a new machine of the set can land on.
 fn candidate_nodes(site: &Site, view: &HypervisorView, set: &MachineSetIntent) -> Vec<String> {
-    let class = set.class.as_ref().and_then(|(class, _)| site.machine_classes.get(class));
+    let class = set
+        .class
+        .as_ref()
+        .and_then(|(class, _)| site.machine_classes.get(class));
     match class.and_then(|class| class.provider_data["node"].as_str()) {
         Some(node) => vec![node.to_owned()],
-        None => view.nodes.iter().filter(|(_, online)| **online).map(|(node, _)| node.clone()).collect(),
+        None => view
+            .nodes
+            .iter()
+            .filter(|(_, online)| **online)
+            .map(|(node, _)| node.clone())
+            .collect(),
     }
 }
 
-fn check_needs(site: &Site, snapshot: &Snapshot, needs: &[Need<'_>], found: &mut GpuPlan, plan: &mut Plan) {
+fn check_needs(
+    site: &Site,
+    snapshot: &Snapshot,
+    needs: &[Need<'_>],
+    found: &mut GpuPlan,
+    plan: &mut Plan,
+) {
     let mut checked = BTreeSet::new();
     for need in needs {
-        let Some(view) = snapshot.hypervisors.get(&need.provider) else { continue };
+        let Some(view) = snapshot.hypervisors.get(&need.provider) else {
+            continue;
+        };
         let id = need.gpu.mapping.as_str();
         if checked.insert((need.provider.clone(), id.to_owned())) {
             let used = (need.provider.as_str(), need.gpu, need.set.id.as_str());
-            found.mappings.extend(mappings::ensure(site, view, used, plan));
+            found
+                .mappings
+                .extend(mappings::ensure(site, view, used, plan));
         }
         for node in &need.nodes {
             let own = addresses(site, view, node, id);
             // Two mappings may stand for one device: it is promised once.
             let same_device = |other: &Need<'_>| {
                 let theirs = addresses(site, view, node, &other.gpu.mapping);
-                other.gpu.mapping == id || own.iter().any(|one| theirs.iter().any(|their| is_device(one, their)))
+                other.gpu.mapping == id
+                    || own
+                        .iter()
+                        .any(|one| theirs.iter().any(|their| is_device(one, their)))
             };
             let wanted: usize = needs
                 .iter()
@@ -318,7 +432,11 @@ fn check_node(
 ) {
     let id = &need.gpu.mapping;
     let mut block = |message: String, hint: String| {
-        let class = need.set.class.as_ref().and_then(|(class, _)| site.machine_classes.get(class));
+        let class = need
+            .set
+            .class
+            .as_ref()
+            .and_then(|(class, _)| site.machine_classes.get(class));
         let origin = class.map_or(&need.set.origin, |class| &class.origin);
         let finding = Finding::of(
             System::Proxmox(need.provider.clone()),
@@ -330,12 +448,19 @@ fn check_node(
     };
     if !view.nodes.get(node).copied().unwrap_or(false) {
         block(
-            format!("machines of {} are to run on the node {node}, which is not online", need.set.id),
+            format!(
+                "machines of {} are to run on the node {node}, which is not online",
+                need.set.id
+            ),
             "bring it up, or change `node` in the class".to_owned(),
         );
         return;
     }
-    if let Some(finding) = view.mapping_findings.get(&(id.clone(), node.to_owned())).and_then(|found| found.first()) {
+    if let Some(finding) = view
+        .mapping_findings
+        .get(&(id.clone(), node.to_owned()))
+        .and_then(|found| found.first())
+    {
         block(
             format!("the mapping {id} does not fit the hardware of {node}: {finding}"),
             "correct the mapping in Proxmox: Datacenter, Resource Mappings".to_owned(),
@@ -346,11 +471,21 @@ fn check_node(
     if free.free >= wanted {
         return;
     }
-    let users = if free.users.is_empty() { String::new() } else { format!(" (in use by {})", free.users.join(", ")) };
-    let hint = if need.pinned {
-        format!("free one, lower the size of {}, or add a device to the mapping", need.set.id)
+    let users = if free.users.is_empty() {
+        String::new()
     } else {
-        let place = view.nodes.keys().find(|other| free_devices(site, view, other, id).free >= need.count);
+        format!(" (in use by {})", free.users.join(", "))
+    };
+    let hint = if need.pinned {
+        format!(
+            "free one, lower the size of {}, or add a device to the mapping",
+            need.set.id
+        )
+    } else {
+        let place = view
+            .nodes
+            .keys()
+            .find(|other| free_devices(site, view, other, id).free >= need.count);
         match place {
             Some(other) => format!("add the line `node: {other}` to the providerdata of its class"),
             None => "no node has enough: add a device to the mapping or lower the size".to_owned(),

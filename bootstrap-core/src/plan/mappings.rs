@@ -22,16 +22,32 @@ pub(super) fn ensure(
         return None;
     }
     let system = System::Proxmox(provider.to_owned());
-    let Some(declared) = site.gpu_mappings.get(id).filter(|mapping| mapping.provider == provider) else {
+    let Some(declared) = site
+        .gpu_mappings
+        .get(id)
+        .filter(|mapping| mapping.provider == provider)
+    else {
         let error = Diagnostic::error(format!("the PCI mapping {id} does not exist in Proxmox"))
             .at(gpu.origin.clone())
             .hint("declare its devices under `gpuMappings`, or make it in Proxmox");
         plan.blockers.push(Finding::of(system, error));
         return None;
     };
-    let granted = view.privileges.get("/mapping/pci").map(Vec::as_slice).unwrap_or_default();
-    if !granted.iter().any(|privilege| privilege == "Mapping.Modify") {
-        checks::lacks(site, provider, &format!("Mapping.Modify on /mapping/pci (to make {id})"), plan);
+    let granted = view
+        .privileges
+        .get("/mapping/pci")
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    if !granted
+        .iter()
+        .any(|privilege| privilege == "Mapping.Modify")
+    {
+        checks::lacks(
+            site,
+            provider,
+            &format!("Mapping.Modify on /mapping/pci (to make {id})"),
+            plan,
+        );
     }
     match entries(declared, view) {
         Ok((entries, mdev)) => Some(Action {
@@ -48,7 +64,11 @@ pub(super) fn ensure(
             },
         }),
         Err(errors) => {
-            plan.blockers.extend(errors.into_iter().map(|error| Finding::of(system.clone(), error)));
+            plan.blockers.extend(
+                errors
+                    .into_iter()
+                    .map(|error| Finding::of(system.clone(), error)),
+            );
             None
         }
     }
@@ -56,25 +76,37 @@ pub(super) fn ensure(
 
 /// Entries made from what the hardware listing says, and whether the devices are mediated ones: Proxmox
 /// compares all of it at the start.
-fn entries(declared: &GpuMapping, view: &HypervisorView) -> Result<(Vec<MapEntry>, bool), Vec<Diagnostic>> {
+fn entries(
+    declared: &GpuMapping,
+    view: &HypervisorView,
+) -> Result<(Vec<MapEntry>, bool), Vec<Diagnostic>> {
     let mut entries = Vec::new();
     let mut mdev = false;
     let mut errors = Vec::new();
     for wanted in &declared.devices {
-        let listed = view.devices.get(&wanted.node).map(Vec::as_slice).unwrap_or_default();
+        let listed = view
+            .devices
+            .get(&wanted.node)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         // A path without function means the whole device; Proxmox compares its first function.
         let device = listed
             .iter()
             .filter(|device| is_device(&device.address, &wanted.path))
             .min_by_key(|device| &device.address);
         let problem = match device {
-            None => Some(format!("{} has no PCI device at {}", wanted.node, wanted.path)),
-            Some(device) if device.id != wanted.id => {
-                Some(format!("the device at {} of {} is {}, not {}", wanted.path, wanted.node, device.id, wanted.id))
-            }
-            Some(device) if device.iommu_group.is_none() => {
-                Some(format!("{} has no IOMMU group for {}: IOMMU is off", wanted.node, wanted.path))
-            }
+            None => Some(format!(
+                "{} has no PCI device at {}",
+                wanted.node, wanted.path
+            )),
+            Some(device) if device.id != wanted.id => Some(format!(
+                "the device at {} of {} is {}, not {}",
+                wanted.path, wanted.node, device.id, wanted.id
+            )),
+            Some(device) if device.iommu_group.is_none() => Some(format!(
+                "{} has no IOMMU group for {}: IOMMU is off",
+                wanted.node, wanted.path
+            )),
             Some(device) => {
                 mdev |= device.mdev;
                 entries.push(MapEntry {
@@ -89,10 +121,18 @@ fn entries(declared: &GpuMapping, view: &HypervisorView) -> Result<(Vec<MapEntry
             }
         };
         if let Some(problem) = problem {
-            errors.push(Diagnostic::error(problem).at(wanted.origin.clone()).hint(display_devices(listed)));
+            errors.push(
+                Diagnostic::error(problem)
+                    .at(wanted.origin.clone())
+                    .hint(display_devices(listed)),
+            );
         }
     }
-    if errors.is_empty() { Ok((entries, mdev)) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok((entries, mdev))
+    } else {
+        Err(errors)
+    }
 }
 
 fn display_devices(listed: &[PciDevice]) -> String {
@@ -107,4 +147,3 @@ fn display_devices(listed: &[PciDevice]) -> String {
         format!("its display devices: {}", shown.join(", "))
     }
 }
-

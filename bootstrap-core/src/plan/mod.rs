@@ -190,11 +190,17 @@ pub struct SlotGpu {
 
 impl Finding {
     pub(crate) fn of(system: System, diagnostic: Diagnostic) -> Self {
-        Self { system: Some(system), diagnostic }
+        Self {
+            system: Some(system),
+            diagnostic,
+        }
     }
 
     pub(crate) fn in_file(diagnostic: Diagnostic) -> Self {
-        Self { system: None, diagnostic }
+        Self {
+            system: None,
+            diagnostic,
+        }
     }
 }
 
@@ -212,8 +218,12 @@ impl Plan {
 
 /// Makes the plan that takes the site from what was observed to what is wanted.
 pub fn plan(site: &Site, snapshot: &Snapshot) -> Plan {
-    let mut plan = Plan { site: site.name.clone(), ..Plan::default() };
-    plan.warnings.extend(site.warnings.iter().cloned().map(Finding::in_file));
+    let mut plan = Plan {
+        site: site.name.clone(),
+        ..Plan::default()
+    };
+    plan.warnings
+        .extend(site.warnings.iter().cloned().map(Finding::in_file));
     checks::check(site, snapshot, &mut plan);
     listed::check(site, snapshot, &mut plan);
     dns::plan(site, snapshot, &mut plan);
@@ -243,7 +253,9 @@ fn slots(
                 machine_set: set.id.clone(),
                 number,
                 request,
-                provider: crate::machines::provider_of(site, set).unwrap_or_default().to_owned(),
+                provider: crate::machines::provider_of(site, set)
+                    .unwrap_or_default()
+                    .to_owned(),
                 control_plane: set.control_plane,
                 address: None,
                 attach: Vec::new(),

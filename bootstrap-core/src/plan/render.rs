@@ -9,7 +9,13 @@ pub fn render(plan: &Plan) -> String {
     let mut out = String::new();
     for action in &plan.actions {
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "  {} {}{}", symbol(action), title(action), effect(action.effect));
+        let _ = writeln!(
+            out,
+            "  {} {}{}",
+            symbol(action),
+            title(action),
+            effect(action.effect)
+        );
         let _ = writeln!(out, "      {}", action.reason);
         for line in &action.detail {
             let _ = writeln!(out, "      {line}");
@@ -35,15 +41,24 @@ fn symbol(action: &Action) -> &'static str {
 
 fn title(action: &Action) -> String {
     match &action.change {
-        Change::CreateDnsRecord { name, record_type, value, .. } => {
+        Change::CreateDnsRecord {
+            name,
+            record_type,
+            value,
+            ..
+        } => {
             format!("DNS record {name} {record_type} {value}")
         }
         Change::CreateResource { resource } | Change::UpdateResource { resource, .. } => {
             let kind = resource.metadata.kind.split('.').next().unwrap_or_default();
             format!("{kind} {}", resource.metadata.id)
         }
-        Change::CreateMapping { provider, id, .. } => format!("PCI mapping {id} in Proxmox ({provider})"),
-        Change::ReleaseReservation { mac, address, .. } => format!("reservation of {address} for {mac}"),
+        Change::CreateMapping { provider, id, .. } => {
+            format!("PCI mapping {id} in Proxmox ({provider})")
+        }
+        Change::ReleaseReservation { mac, address, .. } => {
+            format!("reservation of {address} for {mac}")
+        }
     }
 }
 
@@ -69,14 +84,23 @@ fn slot_lines(slot: &Slot) -> Vec<String> {
         lines.push(format!("+ machine {} {}", slot.machine_set, slot.number));
     }
     if let Some(address) = &slot.address {
-        lines.push(format!("+ reservation {} for {who}{mac}: {}", address.address, address.reason));
+        lines.push(format!(
+            "+ reservation {} for {who}{mac}: {}",
+            address.address, address.reason
+        ));
     }
     for gpu in &slot.by_class {
-        lines.push(format!("+ GPU {} for {who}, made with it by the class", gpu.mapping));
+        lines.push(format!(
+            "+ GPU {} for {who}, made with it by the class",
+            gpu.mapping
+        ));
     }
     for gpu in &slot.attach {
         let (symbol, how) = if slot.request.is_some() {
-            ("!", "attached to the VM; a VM that runs is stopped and started for it where that is allowed")
+            (
+                "!",
+                "attached to the VM; a VM that runs is stopped and started for it where that is allowed",
+            )
         } else {
             ("+", "attached to the VM before its first start")
         };
@@ -89,23 +113,49 @@ fn summary(plan: &Plan) -> String {
     if plan.is_empty() {
         return "Nothing to do: the site is as declared.".to_owned();
     }
-    let count = |symbols: &[&str]| plan.actions.iter().filter(|action| symbols.contains(&symbol(action))).count();
-    let machines = plan.slots.iter().filter(|slot| slot.request.is_none()).count();
-    let reservations = plan.slots.iter().filter(|slot| slot.address.is_some()).count();
-    let gpus: usize = plan.slots.iter().map(|slot| slot.attach.len() + slot.by_class.len()).sum();
+    let count = |symbols: &[&str]| {
+        plan.actions
+            .iter()
+            .filter(|action| symbols.contains(&symbol(action)))
+            .count()
+    };
+    let machines = plan
+        .slots
+        .iter()
+        .filter(|slot| slot.request.is_none())
+        .count();
+    let reservations = plan
+        .slots
+        .iter()
+        .filter(|slot| slot.address.is_some())
+        .count();
+    let gpus: usize = plan
+        .slots
+        .iter()
+        .map(|slot| slot.attach.len() + slot.by_class.len())
+        .sum();
     let added = plan
         .actions
         .iter()
         .filter(|action| {
             matches!(
                 action.change,
-                Change::CreateResource { .. } | Change::CreateDnsRecord { .. } | Change::CreateMapping { .. }
+                Change::CreateResource { .. }
+                    | Change::CreateDnsRecord { .. }
+                    | Change::CreateMapping { .. }
             )
         })
         .count();
-    let destroying = plan.actions.iter().filter(|action| action.effect == Effect::DestroysMachines).count();
-    let updated =
-        plan.actions.iter().filter(|action| matches!(action.change, Change::UpdateResource { .. })).count();
+    let destroying = plan
+        .actions
+        .iter()
+        .filter(|action| action.effect == Effect::DestroysMachines)
+        .count();
+    let updated = plan
+        .actions
+        .iter()
+        .filter(|action| matches!(action.change, Change::UpdateResource { .. }))
+        .count();
     format!(
         "Plan: {added} to add, {} to change, {} to remove; {} to come, {}, {}{}{}.",
         updated.saturating_sub(destroying),
@@ -126,5 +176,9 @@ fn summary(plan: &Plan) -> String {
 }
 
 fn amount(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::{Action, Change, Effect, Finding, Plan};
 use crate::diagnostic::Diagnostic;
-use crate::meaning::{merged_metadata, same_spec};
 use crate::machines::machines;
+use crate::meaning::{merged_metadata, same_spec};
 use crate::observe::{Snapshot, TEMPLATE_KINDS};
 use crate::ports::System;
 use crate::site::{ClusterIntent, Site};
@@ -14,7 +14,10 @@ use crate::site::{ClusterIntent, Site};
 pub(super) fn plan(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
     for cluster in &site.clusters {
         for kind in &TEMPLATE_KINDS {
-            let of_kind = cluster.resources.iter().filter(|wanted| wanted.metadata.kind == kind.name);
+            let of_kind = cluster
+                .resources
+                .iter()
+                .filter(|wanted| wanted.metadata.kind == kind.name);
             for wanted in of_kind {
                 plan_one(site, cluster, wanted, snapshot, plan);
             }
@@ -35,21 +38,33 @@ fn plan_one(
     let Some(actual) = snapshot.omni.template_resources.get(&key) else {
         plan.actions.push(Action {
             id: action_id(wanted),
-            reason: format!("{} has it, Omni does not", cluster.template.path().display()),
-            effect: if exists { reboots(wanted) } else { Effect::None },
+            reason: format!(
+                "{} has it, Omni does not",
+                cluster.template.path().display()
+            ),
+            effect: if exists {
+                reboots(wanted)
+            } else {
+                Effect::None
+            },
             detail: Vec::new(),
-            change: Change::CreateResource { resource: wanted.clone() },
+            change: Change::CreateResource {
+                resource: wanted.clone(),
+            },
         });
         return;
     };
     if let Some(problem) = problem(cluster, actual) {
-        plan.needs_person.push(Finding::of(System::Omni, problem.at(cluster.origin.clone())));
+        plan.needs_person.push(Finding::of(
+            System::Omni,
+            problem.at(cluster.origin.clone()),
+        ));
         return;
     }
     let metadata = merged_metadata(&actual.metadata, &wanted.metadata);
     let spec = merged_spec(&actual.spec, &wanted.spec, &wanted.metadata.kind);
-    let same_labels =
-        metadata.labels == actual.metadata.labels && metadata.annotations == actual.metadata.annotations;
+    let same_labels = metadata.labels == actual.metadata.labels
+        && metadata.annotations == actual.metadata.annotations;
     if same_spec(&actual.spec, &spec) && same_labels {
         return;
     }
@@ -63,9 +78,16 @@ fn plan_one(
     plan.actions.push(Action {
         id: action_id(wanted),
         reason: format!("it differs from {}", cluster.template.path().display()),
-        effect: if destroyed > 0 { Effect::DestroysMachines } else { effect(actual, &spec, wanted) },
+        effect: if destroyed > 0 {
+            Effect::DestroysMachines
+        } else {
+            effect(actual, &spec, wanted)
+        },
         detail,
-        change: Change::UpdateResource { resource: Resource { metadata, spec }, seen: actual.spec.clone() },
+        change: Change::UpdateResource {
+            resource: Resource { metadata, spec },
+            seen: actual.spec.clone(),
+        },
     });
 }
 
@@ -78,8 +100,10 @@ fn problem(cluster: &ClusterIntent, actual: &Resource) -> Option<Diagnostic> {
     let name = format!("{} {}", actual.metadata.kind, actual.metadata.id);
     if actual.metadata.phase == Phase::TearingDown {
         return Some(
-            Diagnostic::error(format!("{name} is being torn down"))
-                .hint(format!("wait until it is gone; it still waits for {}", actual.metadata.finalizers.join(", "))),
+            Diagnostic::error(format!("{name} is being torn down")).hint(format!(
+                "wait until it is gone; it still waits for {}",
+                actual.metadata.finalizers.join(", ")
+            )),
         );
     }
     let owner = actual.metadata.labels.get(labels::CLUSTER);
@@ -92,7 +116,12 @@ fn problem(cluster: &ClusterIntent, actual: &Resource) -> Option<Diagnostic> {
 /// Keys a template decides, by kind. Others are echoed as read.
 fn template_keys(kind: &str) -> &'static [&'static str] {
     match kind.split('.').next().unwrap_or_default() {
-        "Clusters" => &["kubernetes_version", "talos_version", "features", "backup_configuration"],
+        "Clusters" => &[
+            "kubernetes_version",
+            "talos_version",
+            "features",
+            "backup_configuration",
+        ],
         "MachineSets" => &[
             "update_strategy",
             "update_strategy_config",
@@ -133,7 +162,9 @@ fn reboots(resource: &Resource) -> Effect {
 }
 
 fn effect(actual: &Resource, spec: &Value, wanted: &Resource) -> Effect {
-    let bumped = ["talos_version", "kubernetes_version"].iter().any(|key| actual.spec[*key] != spec[*key]);
+    let bumped = ["talos_version", "kubernetes_version"]
+        .iter()
+        .any(|key| actual.spec[*key] != spec[*key]);
     if wanted.metadata.kind.starts_with("Clusters.") && bumped {
         Effect::RollingUpgrade
     } else {
@@ -147,19 +178,31 @@ fn destroyed(site: &Site, snapshot: &Snapshot, actual: &Resource, wanted: &Resou
     let Some(size) = new_size.filter(|_| wanted.metadata.kind.starts_with("MachineSets.")) else {
         return 0;
     };
-    let there = machines(site, snapshot).iter().filter(|machine| machine.set.id == wanted.metadata.id).count();
-    u64::try_from(there).unwrap_or(u64::MAX).saturating_sub(size)
+    let there = machines(site, snapshot)
+        .iter()
+        .filter(|machine| machine.set.id == wanted.metadata.id)
+        .count();
+    u64::try_from(there)
+        .unwrap_or(u64::MAX)
+        .saturating_sub(size)
 }
 
 /// The number of machines a machine set's class is asked for, where it is asked for a number.
 fn size(spec: &Value) -> Option<u64> {
-    let allocation = spec.get("machine_allocation").filter(|allocation| allocation.is_object())?;
+    let allocation = spec
+        .get("machine_allocation")
+        .filter(|allocation| allocation.is_object())?;
     let is_unlimited = allocation["allocation_type"].as_u64().unwrap_or(0) != 0;
     (!is_unlimited).then(|| allocation["machine_count"].as_u64().unwrap_or(0))
 }
 
 fn allocation_lines(actual: &Value, wanted: &Value, destroyed: u64) -> Vec<String> {
-    let class = |spec: &Value| spec["machine_allocation"]["name"].as_str().unwrap_or("none").to_owned();
+    let class = |spec: &Value| {
+        spec["machine_allocation"]["name"]
+            .as_str()
+            .unwrap_or("none")
+            .to_owned()
+    };
     let shown = |spec: &Value| match size(spec) {
         Some(size) => size.to_string(),
         None if spec["machine_allocation"].is_object() => "unlimited".to_owned(),
@@ -172,7 +215,11 @@ fn allocation_lines(actual: &Value, wanted: &Value, destroyed: u64) -> Vec<Strin
         several => format!(": Omni destroys the {several} oldest machines"),
     };
     if shown(actual) != shown(wanted) {
-        lines.push(format!("~ size {} -> {}{consequence}", shown(actual), shown(wanted)));
+        lines.push(format!(
+            "~ size {} -> {}{consequence}",
+            shown(actual),
+            shown(wanted)
+        ));
     }
     if class(actual) != class(wanted) {
         lines.push(format!(
@@ -187,12 +234,18 @@ fn allocation_lines(actual: &Value, wanted: &Value, destroyed: u64) -> Vec<Strin
 /// Which keys change. Values of patches may hold secrets and are not shown.
 fn changed_keys(actual: &Value, wanted: &Value) -> Vec<String> {
     let empty = Map::new();
-    let (actual, wanted) = (actual.as_object().unwrap_or(&empty), wanted.as_object().unwrap_or(&empty));
+    let (actual, wanted) = (
+        actual.as_object().unwrap_or(&empty),
+        wanted.as_object().unwrap_or(&empty),
+    );
     wanted
         .iter()
         .filter(|(key, value)| {
             let one = |value: Value| serde_json::json!({ (*key): value });
-            !same_spec(&one((*value).clone()), &one(actual.get(*key).cloned().unwrap_or(Value::Null)))
+            !same_spec(
+                &one((*value).clone()),
+                &one(actual.get(*key).cloned().unwrap_or(Value::Null)),
+            )
         })
         .map(|(key, value)| match (actual.get(key), value) {
             (Some(Value::String(before)), Value::String(after)) if key.ends_with("_version") => {
@@ -211,10 +264,16 @@ fn warn_about_others(cluster: &ClusterIntent, snapshot: &Snapshot, plan: &mut Pl
         .values()
         .filter(|actual| actual.metadata.owner.is_empty())
         .filter(|actual| actual.metadata.labels.get(labels::CLUSTER) == Some(&cluster.name))
-        .filter(|actual| !actual.metadata.labels.contains_key("omni.sidero.dev/managed-by-machine-set-node-controller"))
+        .filter(|actual| {
+            !actual
+                .metadata
+                .labels
+                .contains_key("omni.sidero.dev/managed-by-machine-set-node-controller")
+        })
         .filter(|actual| {
             !cluster.resources.iter().any(|wanted| {
-                wanted.metadata.kind == actual.metadata.kind && wanted.metadata.id == actual.metadata.id
+                wanted.metadata.kind == actual.metadata.kind
+                    && wanted.metadata.id == actual.metadata.id
             })
         })
         .map(action_id)

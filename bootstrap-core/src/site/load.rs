@@ -35,8 +35,14 @@ pub fn load(path: &Path) -> Result<Site, Vec<Diagnostic>> {
     let mut reader = Reader::new(path);
     let mut site = root(&mut reader, &documents).and_then(|root| site(&mut reader, root));
     let mut findings = reader.findings;
-    let unchecked = site.as_mut().map(|site| std::mem::take(&mut site.unchecked)).unwrap_or_default();
-    let refused = site.is_none() || findings.iter().any(|finding| finding.severity == Severity::Error);
+    let unchecked = site
+        .as_mut()
+        .map(|site| std::mem::take(&mut site.unchecked))
+        .unwrap_or_default();
+    let refused = site.is_none()
+        || findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error);
     if refused {
         findings.extend(unchecked.iter().cloned());
     }
@@ -141,7 +147,13 @@ fn site(reader: &mut Reader, root: &Node) -> Option<Site> {
         mappings: &gpu_mappings,
     };
     let mut unchecked = Vec::new();
-    checks::check(&systems, &dns, &clusters, &mut reader.findings, &mut unchecked);
+    checks::check(
+        &systems,
+        &dns,
+        &clusters,
+        &mut reader.findings,
+        &mut unchecked,
+    );
     Some(Site {
         name: name?,
         path: reader.file.clone(),

@@ -84,10 +84,12 @@ impl SecretError {
             Self::Unusable { .. } => {
                 Some("one line with the key and nothing else is expected".to_owned())
             }
-            Self::File { path, source } if source.kind() == std::io::ErrorKind::NotFound => Some(format!(
-                "put the key into {}, readable by you alone, or name another place",
-                path.display()
-            )),
+            Self::File { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some(format!(
+                    "put the key into {}, readable by you alone, or name another place",
+                    path.display()
+                ))
+            }
             Self::File { .. } | Self::Command { .. } | Self::TimedOut { .. } => None,
         }
     }

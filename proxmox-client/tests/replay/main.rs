@@ -158,7 +158,8 @@ async fn recordings_replay() {
             wrong.push(format!("{number}-{}: {got}, not {want}", recording.name));
         }
     }
-    let _ = writeln!(std::io::stderr(), 
+    let _ = writeln!(
+        std::io::stderr(),
         "{replayed} of {} recordings replayed, {guarded} of them with a digest added",
         recordings.len()
     );

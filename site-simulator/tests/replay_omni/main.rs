@@ -80,7 +80,11 @@ async fn replay_all(directory: PathBuf, whose: &str) {
             Err(error) => failures.push(format!("{}: {error}", record.name)),
         }
     }
-    let _ = writeln!(std::io::stderr(), "omni: replayed {replayed} of {} ({whose})", records.len());
+    let _ = writeln!(
+        std::io::stderr(),
+        "omni: replayed {replayed} of {} ({whose})",
+        records.len()
+    );
     for (reason, count) in reasons {
         println!("  {count} not replayed: {reason}");
     }

@@ -18,7 +18,10 @@ use cases::{Case, FOREIGN_ERRORS, NETWORKS, READS, WRITES, networks, upstream};
 pub(crate) fn directory() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/wire/unifi");
     path.is_dir().then_some(path).or_else(|| {
-        let _ = writeln!(std::io::stderr(), "recorded UniFi answers are absent: nothing to check against");
+        let _ = writeln!(
+            std::io::stderr(),
+            "recorded UniFi answers are absent: nothing to check against"
+        );
         None
     })
 }
@@ -151,7 +154,8 @@ async fn every_recorded_answer_of_our_calls_is_understood() {
         writeln!(report, "  {name}: {reason}").unwrap();
     }
     covered.remove("{}");
-    let _ = writeln!(std::io::stderr(), 
+    let _ = writeln!(
+        std::io::stderr(),
         "{} recorded UniFi answers decoded, {} schemas and contracts checked, of {files} files; not covered:\n{report}",
         covered.len(),
         SCHEMAS.len()

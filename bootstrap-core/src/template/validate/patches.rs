@@ -30,10 +30,12 @@ pub(super) fn validate(patch: &Patch) -> Option<Finding> {
             );
             // The place and the hint name the file; omnictl names it three times.
             let cause = problem.message.rsplit(": ").next().unwrap_or_default();
-            findings.push(match file_error(cause.to_owned(), problem, &source.file_origin) {
-                Finding::One(diagnostic) => Finding::Worded(diagnostic, message),
-                other => other,
-            });
+            findings.push(
+                match file_error(cause.to_owned(), problem, &source.file_origin) {
+                    Finding::One(diagnostic) => Finding::Worded(diagnostic, message),
+                    other => other,
+                },
+            );
         }
         (Some(Ok(text)), _) => {
             let label = format!("failed to validate patch {}", quote(&source.file));
@@ -63,7 +65,8 @@ fn content(label: String, text: &str, source: &Source) -> Option<Finding> {
                 "{label}: decode error: {} (line {})",
                 first.message, first.line
             );
-            let mut diagnostic = Diagnostic::error(&first.message).at(places.at(first.line, first.column));
+            let mut diagnostic =
+                Diagnostic::error(&first.message).at(places.at(first.line, first.column));
             diagnostic.hint.clone_from(&first.hint);
             return Some(Finding::Worded(diagnostic, message));
         }

@@ -171,3 +171,46 @@ async fn a_gpu_is_attached_in_the_cold_window() {
     );
     assert!(lab.plan().await.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_step_without_progress_is_told_with_its_causes() {
+    let lab = lab(
+        site::load(&example()).expect("the example loads"),
+        13,
+        Faults::default(),
+    )
+    .await;
+    let plan = lab.plan().await;
+    // The provider dies between the plan and the first machine, and never says so to Omni.
+    lab.world.act(|state, _| {
+        for provider in state.providers.values_mut() {
+            provider.running = false;
+        }
+    });
+    let (outcome, events) = lab.apply(&plan).await;
+    let stuck: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Stuck {
+                step,
+                seconds,
+                causes,
+                ..
+            } => Some((step, seconds, causes)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(stuck.len(), 6, "{events:#?}");
+    for (step, seconds, causes) in stuck {
+        assert!(
+            (180..240).contains(seconds) && !causes.is_empty(),
+            "{step}: {seconds} s, {causes:?}"
+        );
+    }
+    assert!(!outcome.reached);
+    let message = &outcome.failures[0].diagnostic.message;
+    assert!(
+        message.contains("after 45 minutes still waiting for"),
+        "{message}"
+    );
+}

@@ -117,7 +117,10 @@ async fn apply_builds_the_site_and_again_changes_nothing() {
     let first = run(site.apply()).await;
     assert_eq!(first.code, Some(0), "{}", first.printed());
     let before = site.world.log().entries.len();
-    let second = run(site.apply()).await;
+    let kubeconfig = site.directory.path().join("kubeconfig");
+    let mut again = site.apply();
+    again.arg("--kubeconfig").arg(&kubeconfig);
+    let second = run(again).await;
     assert_eq!(second.code, Some(0), "{}", second.printed());
     assert!(
         second.stdout.contains("Nothing to do"),
@@ -129,5 +132,10 @@ async fn apply_builds_the_site_and_again_changes_nothing() {
         before,
         "{}",
         second.printed()
+    );
+    let written = std::fs::metadata(&kubeconfig).expect("the kubeconfig is written");
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&written.permissions()) & 0o777,
+        0o600
     );
 }

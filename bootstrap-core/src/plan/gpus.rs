@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Action, Finding, Plan, SlotGpu, mappings};
-use crate::devices::{addresses, free_devices, has_gpu, is_device};
+use super::capacity::{self, Need};
+use super::{Action, Finding, Plan, SlotGpu};
+use crate::devices::has_gpu;
 use crate::diagnostic::Diagnostic;
 use crate::machines::{Machine, VmProblem, machines, missing, provider_of};
 use crate::observe::{HypervisorView, Snapshot};
@@ -25,15 +26,6 @@ pub(super) struct GpuPlan {
     pub(super) by_class: BTreeMap<String, Vec<SlotGpu>>,
     /// Devices a class may carry beyond its file, by class; true when machines to come need them.
     pub(super) class_devices: BTreeMap<String, (Vec<SlotGpu>, bool)>,
-}
-
-struct Need<'a> {
-    provider: String,
-    set: &'a MachineSetIntent,
-    gpu: &'a WantedGpu,
-    nodes: Vec<String>,
-    count: usize,
-    pinned: bool,
 }
 
 pub(super) fn plan(site: &Site, snapshot: &Snapshot, plan: &mut Plan) -> GpuPlan {
@@ -64,7 +56,7 @@ pub(super) fn plan(site: &Site, snapshot: &Snapshot, plan: &mut Plan) -> GpuPlan
             );
         }
     }
-    check_needs(site, snapshot, &needs, &mut found, plan);
+    found.mappings = capacity::check(site, snapshot, &needs, plan);
     found
 }
 
@@ -151,6 +143,7 @@ fn plan_existing<'a>(
             nodes,
             count: 1,
             pinned: true,
+            exists: true,
         });
         attach.push(slot_gpu(gpu));
     }
@@ -276,6 +269,7 @@ fn plan_new<'a>(
             nodes,
             count: new,
             pinned,
+            exists: false,
         });
     }
 }
@@ -380,122 +374,4 @@ fn candidate_nodes(site: &Site, view: &HypervisorView, set: &MachineSetIntent) -
             .map(|(node, _)| node.clone())
             .collect(),
     }
-}
-
-fn check_needs(
-    site: &Site,
-    snapshot: &Snapshot,
-    needs: &[Need<'_>],
-    found: &mut GpuPlan,
-    plan: &mut Plan,
-) {
-    let mut checked = BTreeSet::new();
-    for need in needs {
-        let Some(view) = snapshot.hypervisors.get(&need.provider) else {
-            continue;
-        };
-        let id = need.gpu.mapping.as_str();
-        if checked.insert((need.provider.clone(), id.to_owned())) {
-            let used = (need.provider.as_str(), need.gpu, need.set.id.as_str());
-            found
-                .mappings
-                .extend(mappings::ensure(site, view, used, plan));
-        }
-        for node in &need.nodes {
-            let own = addresses(site, view, node, id);
-            // Two mappings may stand for one device: it is promised once.
-            let same_device = |other: &Need<'_>| {
-                let theirs = addresses(site, view, node, &other.gpu.mapping);
-                other.gpu.mapping == id
-                    || own
-                        .iter()
-                        .any(|one| theirs.iter().any(|their| is_device(one, their)))
-            };
-            let wanted: usize = needs
-                .iter()
-                .filter(|other| other.provider == need.provider && other.nodes.contains(node))
-                .filter(|other| same_device(other))
-                .map(|other| other.count)
-                .sum();
-            check_node(site, view, need, node, wanted, plan);
-        }
-    }
-}
-
-fn check_node(
-    site: &Site,
-    view: &HypervisorView,
-    need: &Need<'_>,
-    node: &str,
-    wanted: usize,
-    plan: &mut Plan,
-) {
-    let id = &need.gpu.mapping;
-    let mut block = |message: String, hint: String| {
-        let class = need
-            .set
-            .class
-            .as_ref()
-            .and_then(|(class, _)| site.machine_classes.get(class));
-        let origin = class.map_or(&need.set.origin, |class| &class.origin);
-        let finding = Finding::of(
-            System::Proxmox(need.provider.clone()),
-            Diagnostic::error(message).at(origin.clone()).hint(hint),
-        );
-        if !plan.blockers.contains(&finding) {
-            plan.blockers.push(finding);
-        }
-    };
-    if !view.nodes.get(node).copied().unwrap_or(false) {
-        block(
-            format!(
-                "machines of {} are to run on the node {node}, which is not online",
-                need.set.id
-            ),
-            "bring it up, or change `node` in the class".to_owned(),
-        );
-        return;
-    }
-    if let Some(finding) = view
-        .mapping_findings
-        .get(&(id.clone(), node.to_owned()))
-        .and_then(|found| found.first())
-    {
-        block(
-            format!("the mapping {id} does not fit the hardware of {node}: {finding}"),
-            "correct the mapping in Proxmox: Datacenter, Resource Mappings".to_owned(),
-        );
-        return;
-    }
-    let free = free_devices(site, view, node, id);
-    if free.free >= wanted {
-        return;
-    }
-    let users = if free.users.is_empty() {
-        String::new()
-    } else {
-        format!(" (in use by {})", free.users.join(", "))
-    };
-    let hint = if need.pinned {
-        format!(
-            "free one, lower the size of {}, or add a device to the mapping",
-            need.set.id
-        )
-    } else {
-        let place = view
-            .nodes
-            .keys()
-            .find(|other| free_devices(site, view, other, id).free >= need.count);
-        match place {
-            Some(other) => format!("add the line `node: {other}` to the providerdata of its class"),
-            None => "no node has enough: add a device to the mapping or lower the size".to_owned(),
-        }
-    };
-    block(
-        format!(
-            "machines of {} can land on {node}, which needs {wanted} free of {id} and has {}{users}",
-            need.set.id, free.free
-        ),
-        hint,
-    );
 }

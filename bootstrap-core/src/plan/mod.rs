@@ -12,6 +12,7 @@ use crate::ports::System;
 use crate::site::Site;
 
 mod addresses;
+mod capacity;
 mod checks;
 mod classes;
 mod dns;

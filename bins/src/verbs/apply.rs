@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api_transport::{Clock, TokioClock};
-use bootstrap_core::apply::{Events, Options, Outcome, Wait, apply};
+use bootstrap_core::apply::{Events, Options, Outcome, Wait, Worked, apply};
 use bootstrap_core::plan::render;
 use bootstrap_core::status::status;
 use clap::ValueEnum;
@@ -186,13 +186,23 @@ async fn finish(
     screen: &mut Screen,
 ) -> Result<Exit, Failure> {
     let format = arguments.output.format;
-    if let Some(snapshot) = &outcome.snapshot {
-        let report = status(&opened.site, snapshot);
-        if format == Format::Table {
-            print(&report, screen);
-        } else {
-            screen.document(format, &report)?;
+    let report = outcome
+        .snapshot
+        .as_ref()
+        .map(|snapshot| status(&opened.site, snapshot));
+    if format == Format::Table {
+        if let Some(report) = &report {
+            print(report, screen);
         }
+        screen.note(&before_first_start(outcome));
+    } else {
+        screen.document(
+            format,
+            &Report {
+                status: report,
+                outcome,
+            },
+        )?;
     }
     screen.findings(&diagnostics(&outcome.failures));
     screen.findings(&diagnostics(&outcome.needs_person));
@@ -211,6 +221,62 @@ async fn finish(
         );
     }
     Ok(exit)
+}
+
+/// The end of an apply, for programs.
+#[derive(serde::Serialize)]
+struct Report<'a> {
+    /// The site at the end; absent where it could not be read.
+    status: Option<bootstrap_core::status::Status>,
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+}
+
+/// What was caught before machines were started, and what came late; empty where nothing was to be caught.
+fn before_first_start(outcome: &Outcome) -> String {
+    let share = |wants: fn(&Worked) -> bool, in_time: fn(&Worked) -> bool| {
+        let all = outcome.machines.values().filter(|worked| wants(worked));
+        (
+            all.clone().filter(|worked| in_time(worked)).count(),
+            all.count(),
+        )
+    };
+    let addresses = share(
+        |worked| worked.wants_address,
+        |worked| worked.reserved_in_window,
+    );
+    let gpus = share(
+        |worked| worked.wants_gpu,
+        |worked| worked.attached_in_window,
+    );
+    let mut parts = Vec::new();
+    if addresses.1 > 0 {
+        parts.push(format!(
+            "{} of {} addresses reserved",
+            addresses.0, addresses.1
+        ));
+    }
+    if gpus.1 > 0 {
+        parts.push(format!("{} of {} GPU machines attached", gpus.0, gpus.1));
+    }
+    if parts.is_empty() {
+        return String::new();
+    }
+    let late: Vec<&str> = outcome
+        .machines
+        .iter()
+        .filter(|(_, worked)| {
+            (worked.wants_address && !worked.reserved_in_window)
+                || (worked.wants_gpu && !worked.attached_in_window)
+        })
+        .map(|(machine, _)| machine.as_str())
+        .collect();
+    let late = if late.is_empty() {
+        String::new()
+    } else {
+        format!("; late: {}", late.join(", "))
+    };
+    format!("before the first start: {}{late}", parts.join(", "))
 }
 
 /// What an outcome means to the shell.

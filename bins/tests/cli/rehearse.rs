@@ -116,6 +116,11 @@ async fn apply_builds_the_site_and_again_changes_nothing() {
     let site = Loopback::open(3, 30.0, Faults::default(), |_, _| ()).await;
     let first = run(site.apply()).await;
     assert_eq!(first.code, Some(0), "{}", first.printed());
+    assert!(
+        first.stderr.contains("before the first start:"),
+        "{}",
+        first.printed()
+    );
     let before = site.world.log().entries.len();
     let kubeconfig = site.directory.path().join("kubeconfig");
     let mut again = site.apply();

@@ -160,6 +160,11 @@ async fn work(run: Arc<Run>, slot: Slot) -> Ended {
     let machine = slot.request.clone().unwrap_or_default();
     let mut ended = Ended {
         machine: machine.clone(),
+        worked: Worked {
+            wants_address: slot.address.is_some(),
+            wants_gpu: !slot.attach.is_empty(),
+            ..Worked::default()
+        },
         ..Ended::default()
     };
     tokio::select! {

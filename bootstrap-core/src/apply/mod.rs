@@ -44,7 +44,7 @@ pub struct Options {
 }
 
 /// How it went.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct Outcome {
     /// What failed.
     pub failures: Vec<Finding>,
@@ -57,12 +57,17 @@ pub struct Outcome {
     /// Whether the user stopped it.
     pub stopped: bool,
     /// The site at the end, where it could be read.
+    #[serde(skip)]
     pub snapshot: Option<Snapshot>,
 }
 
 /// What was done for one machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Worked {
+    /// An address was to be reserved for it.
+    pub wants_address: bool,
+    /// GPUs were to be attached to it; those its class gives are not counted.
+    pub wants_gpu: bool,
     /// The reservation was written before the VM was started.
     pub reserved_in_window: bool,
     /// Its GPUs were attached before the VM was started.

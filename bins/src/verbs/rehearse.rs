@@ -1,24 +1,25 @@
 //! `rehearse`: the whole job against a simulated site on loopback.
 
+mod report;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use api_transport::{Clock, TokioClock};
 use bootstrap_core::observe::observe;
-use bootstrap_core::plan::{plan, render};
+use bootstrap_core::plan::{Plan, plan, render};
 use bootstrap_core::site::{Attach, SecretRef, Site, Tls};
-use bootstrap_core::status::{Row, status};
+use bootstrap_core::status::status;
 use clap::ValueEnum;
 use secrecy::ExposeSecret as _;
-use site_simulator::report::{Expected, Figures};
 use site_simulator::{Credentials, Doors, Faults, World, derive};
 
 use super::apply::{How, WaitFor, carry_out, exit};
 use crate::args::{Format, Output};
 use crate::opened::{self, Opened, diagnostics};
-use crate::output::{Screen, table};
+use crate::output::Screen;
 use crate::run::{Exit, Failure, block_on};
-use crate::signals::{self, Stop};
+use crate::signals;
 
 /// Play the whole job on this machine, with no hardware and no network
 ///
@@ -113,9 +114,16 @@ async fn rehearse(
     if arguments.output.format == Format::Table {
         screen.print(&render(&opened.plan));
     }
+    let format = arguments.output.format;
     if let Some(exit) = opened::refused(&opened.plan, screen) {
         screen.note("nothing was written");
-        figures(&opened, &world, &[], screen);
+        let report = report::report(
+            &opened.site,
+            &world,
+            Vec::new(),
+            opened.connected.requests(),
+        );
+        show(&report, format, screen)?;
         return Ok(exit);
     }
     let outcome = carry_out(
@@ -131,13 +139,32 @@ async fn rehearse(
         .as_ref()
         .map(|snapshot| status(&opened.site, snapshot).machines)
         .unwrap_or_default();
-    print(&rows, &world.figures(&expected(&rows)), screen);
+    let mut report = report::report(&opened.site, &world, rows, opened.connected.requests());
+    if format == Format::Table {
+        screen.print(&report.table());
+    }
     screen.findings(&diagnostics(&outcome.failures));
     screen.findings(&diagnostics(&outcome.needs_person));
-    figures(&opened, &world, &rows, screen);
     let mut exit = exit(&outcome, &stop);
+    let mut again = None;
     if exit == Exit::Done {
-        exit = second_apply(&opened, screen, &stop).await;
+        let found = second_plan(&opened).await?;
+        report.second_apply_finds_nothing = Some(found.is_empty());
+        if !found.is_empty() {
+            exit = Exit::Error;
+        }
+        again = Some(found);
+    }
+    show(&report, format, screen)?;
+    match again {
+        Some(found) if format == Format::Table && found.is_empty() => {
+            screen.print("a second apply finds nothing to do");
+        }
+        Some(found) if format == Format::Table => {
+            screen.print("a second apply would still change this:");
+            screen.print(&render(&found));
+        }
+        _ => {}
     }
     Ok(exit)
 }
@@ -249,116 +276,30 @@ fn secret(credentials: &Credentials, name: &str) -> Option<String> {
     }
 }
 
-/// The address each machine was to have from its first lease on.
-fn expected(rows: &[Row]) -> Expected {
-    let addresses = rows
-        .iter()
-        .filter_map(|row| Some((row.machine.clone(), row.reserved?)))
-        .collect();
-    Expected {
-        addresses,
-        ..Expected::default()
+fn show(report: &report::Report, format: Format, screen: &mut Screen) -> Result<(), Failure> {
+    if format == Format::Table {
+        screen.print(&report.lines());
+        Ok(())
+    } else {
+        screen.document(format, report)
     }
 }
 
-fn print(rows: &[Row], figures: &Figures, screen: &mut Screen) {
-    let lines = rows.iter().map(|row| {
-        let told = figures
-            .nodes
-            .iter()
-            .find(|node| node.request == row.machine);
-        let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-        vec![
-            row.machine.clone(),
-            text(
-                row.vmid
-                    .zip(row.node.as_ref())
-                    .map(|(vmid, node)| format!("{vmid} on {node}")),
-            ),
-            text(row.mac.clone()),
-            text(row.reserved.map(|address| address.to_string())),
-            text(row.address.map(|address| address.to_string())),
-            if row.gpus.is_empty() {
-                "-".to_owned()
-            } else {
-                row.gpus.join(",")
-            },
-            row.stage.clone(),
-            text(told.map(|told| told.restarts.to_string())),
-            text(
-                told.and_then(|told| told.window_left)
-                    .map(|left| format!("{:.1} s", left.as_secs_f64())),
-            ),
-        ]
-    });
-    let headers = [
-        "machine request",
-        "vm",
-        "mac",
-        "reserved",
-        "leased",
-        "gpu",
-        "stage",
-        "restarts",
-        "window left",
-    ];
-    screen.print(&table(&headers, lines));
-}
-
-/// The line that says it all, from the simulated site's own log.
-fn figures(opened: &Opened, world: &World, rows: &[Row], screen: &mut Screen) {
-    let figures = world.figures(&expected(rows));
-    let sets = || {
-        opened
-            .site
-            .clusters
-            .iter()
-            .flat_map(|cluster| &cluster.machine_sets)
-    };
-    let size = |set: &bootstrap_core::site::MachineSetIntent| {
-        set.class.as_ref().map_or(0, |(_, size)| *size as usize)
-    };
-    let addresses: usize = sets()
-        .filter(|set| !set.addresses.is_empty())
-        .map(size)
-        .sum();
-    let gpus: usize = sets().map(|set| size(set) * set.gpus.len()).sum();
-    screen.print(&format!(
-        "first leases right {}/{addresses}, GPUs at first boot {}/{gpus}, restarts {}",
-        figures.leases().0,
-        figures.gpus().0,
-        figures.restarts()
-    ));
-    let requests: Vec<String> = opened
-        .connected
-        .requests()
-        .iter()
-        .map(|(system, count)| format!("{system} {count}"))
-        .collect();
-    screen.print(&format!("requests: {}", requests.join(", ")));
-}
-
-/// Applying again must find nothing to do.
-async fn second_apply(opened: &Opened, screen: &mut Screen, stop: &Stop) -> Exit {
-    match observe(&opened.site, &opened.connected.ports).await {
-        Ok(snapshot) => {
-            let again = plan(&opened.site, &snapshot);
-            if again.is_empty() {
-                screen.print("a second apply finds nothing to do");
-                Exit::Done
-            } else {
-                screen.print("a second apply would still change this:");
-                screen.print(&render(&again));
-                Exit::Error
-            }
-        }
-        Err(errors) => {
-            for error in errors {
-                screen.note(&error.to_string());
-            }
-            Exit::Error.worst(stop.exit())
-        }
-    }
+/// What applying again would do.
+async fn second_plan(opened: &Opened) -> Result<Plan, Failure> {
+    let snapshot = observe(&opened.site, &opened.connected.ports)
+        .await
+        .map_err(|errors| {
+            Failure::message(
+                Exit::Error,
+                errors
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            )
+        })?;
+    Ok(plan(&opened.site, &snapshot))
 }
 
 const EXAMPLE_FILE: &str = "examples/homelab/bootstrap.yaml";

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use omni_client::labels;
 use proxmox_client::VmConfig;
 use unifi_client::{ClientRecord, Lease, Mac};
 
@@ -102,13 +103,16 @@ fn machines_without_request<'a>(
 ) -> impl Iterator<Item = &'a str> {
     let omni = &snapshot.omni;
     let has_request = |uuid: &str| {
-        omni.requests
-            .values()
-            .any(|request| request.uuid.as_deref() == Some(uuid))
+        // The label answers for nearly all; only what has not joined is looked for among the requests.
+        let labelled = omni
+            .machines
+            .get(uuid)
+            .is_some_and(|machine| machine.request.is_some());
+        labelled
             || omni
-                .machines
-                .get(uuid)
-                .is_some_and(|machine| machine.request.is_some())
+                .requests
+                .values()
+                .any(|request| request.uuid.as_deref() == Some(uuid))
     };
     let members = omni
         .members
@@ -127,9 +131,7 @@ pub fn listed<'a>(
         .resources
         .iter()
         .filter(|resource| resource.metadata.kind.starts_with("MachineSetNodes."))
-        .filter(|resource| {
-            resource.metadata.labels.get("omni.sidero.dev/machine-set") == Some(&set.id)
-        })
+        .filter(|resource| resource.label(labels::MACHINE_SET) == Some(set.id.as_str()))
         .map(|resource| resource.metadata.id.as_str())
 }
 

@@ -7,9 +7,6 @@ use serde_json::{Map, Value};
 /// Texts inside specs that are YAML themselves.
 const YAML_TEXTS: [&str; 2] = ["provider_data", "data"];
 
-/// Labels and annotations Omni keeps for itself; a template or file cannot set them.
-pub const OMNI_PREFIX: &str = "omni.sidero.dev/";
-
 /// Whether two specs mean the same.
 pub fn same_spec(left: &Value, right: &Value) -> bool {
     canonical(left, "") == canonical(right, "")

@@ -50,6 +50,8 @@ labels! {
     DISABLED = "disabled";
     /// Annotation: what cluster templates made and manage.
     MANAGED_BY_CLUSTER_TEMPLATES = "managed-by-cluster-templates";
+    /// On a machine set node that Omni made for a class; users do not manage it.
+    MANAGED_BY_NODE_CONTROLLER = "managed-by-machine-set-node-controller";
     /// Annotation: a machine that must not change.
     LOCKED = "locked";
     /// Annotation: a cluster that must not change.

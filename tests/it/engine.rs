@@ -11,7 +11,9 @@ use bootstrap_core::observe::observe;
 use bootstrap_core::plan::{Plan, plan};
 use bootstrap_core::ports::{Hypervisor, Ports};
 use bootstrap_core::site::{self, Attach, Site};
+use omni_client::Resource;
 use site_simulator::report::{Expected, Figures};
+use site_simulator::world::preload::{ByHand, RunningCluster};
 use site_simulator::{Blueprint, Faults, World, derive, in_memory};
 
 pub(crate) fn example() -> PathBuf {
@@ -73,6 +75,44 @@ impl Lab {
             .await
             .expect("the site can be observed");
         plan(&self.site, &snapshot)
+    }
+
+    /// Puts the site in place as people would have made it by hand: reservations without a mark, a raw GPU.
+    pub(crate) fn made_by_hand(&self) {
+        let cluster = &self.site.clusters[0];
+        let classes = self
+            .site
+            .machine_classes
+            .values()
+            .map(|class| class.resource.clone());
+        let resources: Vec<Resource> = classes.chain(cluster.resources.iter().cloned()).collect();
+        let mut by_hand: BTreeMap<String, Vec<ByHand>> = BTreeMap::new();
+        for set in &cluster.machine_sets {
+            let (_, size) = set.class.as_ref().expect("the sets have classes");
+            let hostpci = if set.gpus.is_empty() {
+                Vec::new()
+            } else {
+                vec!["host=0000:03:00,pcie=1".to_owned()]
+            };
+            let hands = set
+                .addresses
+                .iter()
+                .take(*size as usize)
+                .map(|address| ByHand {
+                    mac: None,
+                    address: Some(*address),
+                    alias: Some("by hand".to_owned()),
+                    hostpci: hostpci.clone(),
+                });
+            by_hand.insert(set.id.clone(), hands.collect());
+        }
+        self.world
+            .preload_running(&RunningCluster {
+                resources,
+                by_hand,
+                cni_installed: true,
+            })
+            .expect("the site runs");
     }
 
     /// The world's own figures, against the addresses reserved now.

@@ -1,13 +1,10 @@
 //! The site this was made for: its own public files, as they are used with `omnictl`, with a
 //! `bootstrap.yaml` of ours beside them. They are other people's and stay where they are.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bootstrap_core::plan::render;
 use bootstrap_core::site::{self, Site};
-use omni_client::Resource;
-use site_simulator::world::preload::{ByHand, RunningCluster};
 use site_simulator::{Faults, log::Fact};
 
 use crate::engine::{lab, lab_with};
@@ -103,39 +100,7 @@ async fn the_homelab_as_it_runs_today_needs_nothing_and_nothing_of_it_is_touched
             .push((blueprint.omni_name.clone(), blueprint.omni_address));
     })
     .await;
-    let cluster = &lab.site.clusters[0];
-    let classes = lab
-        .site
-        .machine_classes
-        .values()
-        .map(|class| class.resource.clone());
-    let resources: Vec<Resource> = classes.chain(cluster.resources.iter().cloned()).collect();
-    let mut by_hand: BTreeMap<String, Vec<ByHand>> = BTreeMap::new();
-    for set in &cluster.machine_sets {
-        let (_, size) = set.class.as_ref().expect("the homelab's sets have classes");
-        let hands = set
-            .addresses
-            .iter()
-            .take(*size as usize)
-            .map(|address| ByHand {
-                mac: None,
-                address: Some(*address),
-                alias: Some("by hand".to_owned()),
-                hostpci: if set.gpus.is_empty() {
-                    Vec::new()
-                } else {
-                    vec!["host=0000:03:00,pcie=1".to_owned()]
-                },
-            });
-        by_hand.insert(set.id.clone(), hands.collect());
-    }
-    lab.world
-        .preload_running(&RunningCluster {
-            resources,
-            by_hand,
-            cni_installed: true,
-        })
-        .expect("the site runs");
+    lab.made_by_hand();
     let plan = lab.plan().await;
     assert!(
         plan.is_empty() && !plan.is_blocked(),

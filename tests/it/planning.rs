@@ -1,14 +1,10 @@
 //! What a plan says and demands: two observed sites, one empty and one that runs, changed in one thing at a time.
 
-use std::collections::BTreeMap;
-
 use bootstrap_core::observe::{Snapshot, observe};
 use bootstrap_core::plan::{Change, Effect, Plan, plan, render};
 use bootstrap_core::site::{self, Attach, MachineClass, Site, WantedRecord};
-use omni_client::Resource;
 use serde_json::json;
 use site_simulator::Faults;
-use site_simulator::world::preload::{ByHand, RunningCluster};
 use unifi_client::{DnsRecord, RecordType};
 
 use crate::engine::{example, lab, lab_with};
@@ -49,39 +45,7 @@ async fn running() -> (Site, Snapshot) {
         },
     )
     .await;
-    let cluster = &lab.site.clusters[0];
-    let classes = lab
-        .site
-        .machine_classes
-        .values()
-        .map(|class| class.resource.clone());
-    let resources: Vec<Resource> = classes.chain(cluster.resources.iter().cloned()).collect();
-    let mut by_hand: BTreeMap<String, Vec<ByHand>> = BTreeMap::new();
-    for set in &cluster.machine_sets {
-        let size = set.class.as_ref().map_or(0, |(_, size)| *size);
-        let hostpci = if set.gpus.is_empty() {
-            Vec::new()
-        } else {
-            vec!["host=0000:03:00,pcie=1".to_owned()]
-        };
-        let hands = set
-            .addresses
-            .iter()
-            .take(size as usize)
-            .map(|address| ByHand {
-                address: Some(*address),
-                hostpci: hostpci.clone(),
-                ..ByHand::default()
-            });
-        by_hand.insert(set.id.clone(), hands.collect());
-    }
-    lab.world
-        .preload_running(&RunningCluster {
-            resources,
-            by_hand,
-            cni_installed: true,
-        })
-        .expect("the site runs");
+    lab.made_by_hand();
     let snapshot = observe(&lab.site, &lab.ports)
         .await
         .expect("the site can be observed");

@@ -17,8 +17,6 @@ use crate::ports::{Failure, Hypervisor, PortError, PortResult, System};
 pub(super) const BEAT: Duration = Duration::from_millis(75);
 /// How many calls in a row may go unanswered.
 const UNANSWERED: u32 = 5;
-/// Indexes of `hostpciN`.
-const INDEXES: std::ops::Range<u8> = 0..16;
 
 /// Where a machine's VM is.
 #[derive(Debug, Clone)]
@@ -127,7 +125,8 @@ async fn attach_next(
                 When::Stopped => Err(refused(place, "the VM runs again")),
             };
         }
-        let index = free_index(&config)
+        let index = config
+            .free_hostpci()
             .ok_or_else(|| refused(place, "all sixteen hostpci slots are in use"))?;
         match port
             .set_config(
@@ -196,17 +195,15 @@ pub(super) async fn pending_keys(
     place: &Place,
 ) -> PortResult<Vec<String>> {
     let rows = port.pending(&place.node, place.vmid).await?;
-    // What a person left waiting there is theirs.
-    let is_ours = |pending: &str| {
-        let mapping = HostPci::parse(pending).mapping;
-        slot.attach
-            .iter()
-            .any(|gpu| mapping.as_deref() == Some(gpu.mapping.as_str()))
-    };
     Ok(rows
         .into_iter()
         .filter(|row| row.key.starts_with("hostpci") && row.pending != row.value)
-        .filter(|row| row.pending.as_deref().is_some_and(is_ours))
+        // What a person left waiting there is theirs.
+        .filter(|row| {
+            row.pending
+                .as_deref()
+                .is_some_and(|pending| is_of(slot, &HostPci::parse(pending)))
+        })
         .map(|row| row.key)
         .collect())
 }
@@ -223,11 +220,10 @@ pub(super) async fn revert(port: &dyn Hypervisor, slot: &Slot, place: &Place) ->
 pub(super) async fn detach(port: &dyn Hypervisor, slot: &Slot, place: &Place) -> PortResult<()> {
     loop {
         let config = port.vm_config(&place.node, place.vmid).await?;
-        let ours = config.hostpci().into_iter().find(|(_, device)| {
-            slot.attach
-                .iter()
-                .any(|gpu| device.mapping.as_deref() == Some(gpu.mapping.as_str()))
-        });
+        let ours = config
+            .hostpci()
+            .into_iter()
+            .find(|(_, device)| is_of(slot, device));
         let Some((index, _)) = ours else {
             return Ok(());
         };
@@ -239,6 +235,13 @@ pub(super) async fn detach(port: &dyn Hypervisor, slot: &Slot, place: &Place) ->
         )
         .await?;
     }
+}
+
+/// Whether a device is one that the slot attaches.
+fn is_of(slot: &Slot, device: &HostPci) -> bool {
+    slot.attach
+        .iter()
+        .any(|gpu| device.mapping.as_deref() == Some(gpu.mapping.as_str()))
 }
 
 pub(super) fn has_started(run: &Run, place: &Place) -> bool {
@@ -256,11 +259,7 @@ async fn mappings_of(
 ) -> PortResult<HypervisorView> {
     let mut view = HypervisorView::default();
     for mapping in port.pci_mappings(Some(&place.node)).await? {
-        let errors = mapping
-            .checks
-            .iter()
-            .filter(|(severity, _)| severity == "error");
-        let errors = errors.map(|(_, message)| message.clone()).collect();
+        let errors = mapping.errors().map(str::to_owned).collect();
         view.mapping_findings
             .insert((mapping.id.clone(), place.node.clone()), errors);
         view.mappings.insert(mapping.id.clone(), mapping);
@@ -355,11 +354,6 @@ async fn check_certain(
         ));
     }
     Ok(status.status == "running")
-}
-
-fn free_index(config: &VmConfig) -> Option<u8> {
-    let used = config.hostpci();
-    INDEXES.into_iter().find(|index| !used.contains_key(index))
 }
 
 fn value(gpu: &SlotGpu) -> String {

@@ -9,7 +9,7 @@ use unifi_client::{ClientPatch, NewDnsRecord};
 use super::Run;
 use crate::mark;
 use crate::meaning::{merged_metadata, same_spec};
-use crate::plan::{Change, record_type_named, same_name, same_value};
+use crate::plan::{Change, same_name, same_value};
 use crate::ports::{Failure, Gateway, PortError, PortResult, System};
 use crate::site::Site;
 
@@ -25,7 +25,7 @@ pub(super) async fn carry_out(run: &Run, change: &Change) -> PortResult<String> 
         } => {
             let record = NewDnsRecord {
                 name: name.clone(),
-                record_type: record_type_named(record_type),
+                record_type: record_type.as_str().into(),
                 value: value.clone(),
                 ttl: *ttl,
             };

@@ -29,8 +29,8 @@ pub(super) async fn after_start(
     let Some(upid) = signal.and_then(|signal| signal.start_task.parse().ok()) else {
         return;
     };
-    match power::exit_of(run, port, &upid, START_SHOWS_WITHIN.min(run.left())).await {
-        Some(status) if power::is_success(&status) => {
+    match power::ended(run, port, &upid, START_SHOWS_WITHIN.min(run.left())).await {
+        Some(task) if task.is_success() => {
             // The start may have read the configuration just before the write.
             let waits = attach::pending_keys(port, slot, place)
                 .await
@@ -40,7 +40,10 @@ pub(super) async fn after_start(
                 late(run, port, slot, place, ended).await;
             }
         }
-        Some(status) => start_failed(run, port, slot, place, &status, ended).await,
+        Some(task) => {
+            let status = task.exit_status.unwrap_or_default();
+            start_failed(run, port, slot, place, &status, ended).await;
+        }
         None => {}
     }
 }
@@ -195,9 +198,11 @@ async fn moment(run: &Run, port: &dyn Hypervisor, place: &Place) -> PortResult<M
         return Ok(Moment::Busy);
     };
     if port.vm_status(&place.node, place.vmid).await?.status != "running" {
-        return Ok(match port.task(&start).await?.exit_status {
+        let task = port.task(&start).await?;
+        let succeeded = task.is_success();
+        return Ok(match task.exit_status {
             None => Moment::Busy,
-            Some(status) if power::is_success(&status) => Moment::Off(member.is_some()),
+            Some(_) if succeeded => Moment::Off(member.is_some()),
             Some(status) => Moment::StartFailed(status),
         });
     }

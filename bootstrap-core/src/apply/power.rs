@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proxmox_client::Upid;
+use proxmox_client::{TaskStatus, Upid};
 
 use super::Run;
 use super::attach::Place;
@@ -46,9 +46,9 @@ async fn comes_to(
     deadline: Duration,
 ) -> PortResult<()> {
     let outcome = match asked {
-        Ok(upid) => match exit_of(run, port, &upid, deadline).await {
-            Some(status) if is_success(&status) => None,
-            Some(status) => Some(failed(place, &status)),
+        Ok(upid) => match ended(run, port, &upid, deadline).await {
+            Some(task) if task.is_success() => None,
+            Some(task) => Some(failed(place, &task.exit_status.unwrap_or_default())),
             None => Some(failed(
                 place,
                 &format!(
@@ -89,29 +89,24 @@ async fn is_at_work(port: &dyn Hypervisor, place: &Place) -> bool {
 }
 
 /// How a task ended; `None` when it did not within the deadline.
-pub(super) async fn exit_of(
+pub(super) async fn ended(
     run: &Run,
     port: &dyn Hypervisor,
     upid: &Upid,
     deadline: Duration,
-) -> Option<String> {
+) -> Option<TaskStatus> {
     let began = run.ports.clock.now();
     loop {
         if let Ok(task) = port.task(upid).await
-            && task.exit_status.is_some()
+            && !task.is_running()
         {
-            return task.exit_status;
+            return Some(task);
         }
         if run.ports.clock.now().saturating_sub(began) >= deadline {
             return None;
         }
         run.sleep(Duration::from_millis(500)).await;
     }
-}
-
-/// `OK`, or `WARNINGS: n`, which many clients take for a failure.
-pub(super) fn is_success(exit_status: &str) -> bool {
-    exit_status == "OK" || exit_status.starts_with("WARNINGS")
 }
 
 fn failed(place: &Place, message: &str) -> PortError {

@@ -130,6 +130,7 @@ pub(super) fn conclude(run: &Run, waited: Waited, outcome: &mut Outcome) {
 
 fn missing(run: &Run, snapshot: &Snapshot, hopeless: &BTreeSet<String>) -> Vec<String> {
     let all = machines(&run.site, snapshot);
+    let counts = crate::machines::missing(&run.site, snapshot);
     let mut missing = Vec::new();
     for cluster in &run.site.clusters {
         let wait = wanted(run, cluster);
@@ -140,8 +141,8 @@ fn missing(run: &Run, snapshot: &Snapshot, hopeless: &BTreeSet<String>) -> Vec<S
             .iter()
             .filter(|machine| machine.cluster.name == cluster.name)
             .collect();
-        for (set, count) in crate::machines::missing(&run.site, snapshot) {
-            if count > 0 && cluster.machine_sets.iter().any(|own| own.id == set) {
+        for (set, count) in &counts {
+            if *count > 0 && cluster.machine_sets.iter().any(|own| own.id == *set) {
                 missing.push(format!("{count} machines of {set}"));
             }
         }
@@ -335,11 +336,12 @@ async fn check_starts(
         let Ok(task) = port.task(&upid).await else {
             continue;
         };
+        let succeeded = task.is_success();
         let Some(status) = task.exit_status else {
             continue;
         };
         checked.insert(machine.id.to_owned());
-        if power::is_success(&status) {
+        if succeeded {
             continue;
         }
         hopeless.insert(machine.id.to_owned());

@@ -44,12 +44,7 @@ pub(super) async fn observe(
             view.devices
                 .insert(node.clone(), port.pci_devices(node).await?);
             for mapping in port.pci_mappings(Some(node)).await? {
-                let errors: Vec<String> = mapping
-                    .checks
-                    .into_iter()
-                    .filter(|(severity, _)| severity == "error")
-                    .map(|(_, message)| message)
-                    .collect();
+                let errors = mapping.errors().map(str::to_owned).collect();
                 view.mapping_findings
                     .insert((mapping.id, node.clone()), errors);
             }

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use unifi_client::{DnsRecord, RecordType};
 
-use super::{Action, Change, Effect, Finding, Plan, record_type_name};
+use super::{Action, Change, Effect, Finding, Plan};
 use crate::diagnostic::Diagnostic;
 use crate::observe::{GatewayView, Snapshot};
 use crate::ports::System;
@@ -28,7 +28,7 @@ pub(super) fn plan(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
 }
 
 fn create(wanted: &WantedRecord) -> Action {
-    let record_type = record_type_name(&wanted.record_type);
+    let record_type = wanted.record_type.as_str();
     Action {
         id: format!("dns/{}/{record_type}/{}", wanted.name, wanted.value),
         reason: format!(
@@ -109,10 +109,7 @@ fn holder(site: &Site, wanted: &WantedRecord, gateway: &GatewayView) -> Option<S
             let state = if record.enabled { "" } else { ", disabled" };
             format!(
                 "the record {name} {} already has the value {} (ttl {}{state}), not {}",
-                record_type_name(&record.record_type),
-                record.value,
-                record.ttl,
-                wanted.value,
+                record.record_type, record.value, record.ttl, wanted.value,
             )
         })
 }

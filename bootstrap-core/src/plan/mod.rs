@@ -4,7 +4,6 @@ use std::net::Ipv4Addr;
 
 use omni_client::Resource;
 use serde::{Deserialize, Serialize};
-use unifi_client::RecordType;
 
 use crate::diagnostic::Diagnostic;
 use crate::observe::Snapshot;
@@ -286,25 +285,4 @@ fn slots(
         }
     }
     slots
-}
-
-/// A record type as DNS spells it.
-pub(crate) fn record_type_name(record_type: &RecordType) -> &str {
-    match record_type {
-        RecordType::A => "A",
-        RecordType::Aaaa => "AAAA",
-        RecordType::Cname => "CNAME",
-        RecordType::Txt => "TXT",
-        RecordType::Other(name) => name,
-    }
-}
-
-pub(crate) fn record_type_named(name: &str) -> RecordType {
-    match name {
-        "A" => RecordType::A,
-        "AAAA" => RecordType::Aaaa,
-        "CNAME" => RecordType::Cname,
-        "TXT" => RecordType::Txt,
-        other => RecordType::Other(other.to_owned()),
-    }
 }

@@ -268,7 +268,7 @@ fn warn_about_others(cluster: &ClusterIntent, snapshot: &Snapshot, plan: &mut Pl
             !actual
                 .metadata
                 .labels
-                .contains_key("omni.sidero.dev/managed-by-machine-set-node-controller")
+                .contains_key(labels::MANAGED_BY_NODE_CONTROLLER)
         })
         .filter(|actual| {
             !cluster.resources.iter().any(|wanted| {

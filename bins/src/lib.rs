@@ -1,7 +1,9 @@
 //! What the binaries share: arguments, the main wrapper and output. The work is in `bootstrap-core`.
 
 pub mod args;
+pub mod compat;
 pub mod lock;
+pub mod omni;
 pub mod opened;
 pub mod output;
 pub mod progress;

@@ -72,6 +72,11 @@ impl Screen {
         self.say(&text);
     }
 
+    /// Prints `Error: TEXT` to standard error.
+    pub fn error_line(&mut self, text: &str) {
+        self.say(&format!("Error: {text}\n"));
+    }
+
     /// Prints a value in one of the forms for programs.
     ///
     /// # Errors

@@ -88,31 +88,32 @@ pub struct Failure {
     pub exit: Exit,
     /// What to show.
     pub findings: Vec<Diagnostic>,
+    /// What omnictl would show instead, under `--compat`.
+    pub compat: Option<String>,
 }
 
 impl Failure {
     /// Findings, as they are.
     pub fn findings(exit: Exit, findings: Vec<Diagnostic>) -> Self {
-        Self { exit, findings }
+        Self {
+            exit,
+            findings,
+            compat: None,
+        }
     }
 
     /// An error with its causes, and the next step.
     pub fn new(exit: Exit, error: &(dyn Error + 'static), hint: Option<String>) -> Self {
-        Self {
-            exit,
-            findings: vec![Diagnostic {
-                hint,
-                ..Diagnostic::error(chain(error))
-            }],
-        }
+        let finding = Diagnostic {
+            hint,
+            ..Diagnostic::error(chain(error))
+        };
+        Self::findings(exit, vec![finding])
     }
 
     /// An error in words.
     pub fn message(exit: Exit, message: impl Into<String>) -> Self {
-        Self {
-            exit,
-            findings: vec![Diagnostic::error(message)],
-        }
+        Self::findings(exit, vec![Diagnostic::error(message)])
     }
 }
 
@@ -155,7 +156,10 @@ pub fn main<A: Parser>(
     log_to_stderr(common);
     let mut screen = Screen::new(common);
     let exit = verb(arguments, &mut screen).unwrap_or_else(|failure| {
-        screen.findings(&failure.findings);
+        match &failure.compat {
+            Some(text) => screen.error_line(text),
+            None => screen.findings(&failure.findings),
+        }
         failure.exit
     });
     if screen.flush().is_err() {

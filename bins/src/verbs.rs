@@ -4,4 +4,5 @@ pub mod apply;
 pub mod plan;
 pub mod rehearse;
 pub mod status;
+pub mod template;
 pub mod validate;

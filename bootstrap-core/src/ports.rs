@@ -67,6 +67,8 @@ pub struct PortError {
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
+    /// The refusal as gRPC clients print it, where the server gave one: for those who compare with `omnictl`.
+    pub said: Option<String>,
 }
 
 impl fmt::Display for System {

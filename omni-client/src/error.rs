@@ -49,12 +49,16 @@ pub enum Error {
     Denied {
         /// What the server said.
         message: String,
+        /// The same as the server worded it.
+        said: String,
     },
     /// The request or the resource in it is not valid.
     #[error("refused as invalid: {}", lines.join("; "))]
     Invalid {
         /// What is wrong, one finding a line.
         lines: Vec<String>,
+        /// The same as the server worded it; empty where nothing was sent.
+        said: String,
     },
     /// The server, or a proxy before it, cannot answer now.
     #[error("unavailable (status {status}): {message}")]
@@ -116,6 +120,21 @@ impl Error {
         }
     }
 
+    /// The refusal as gRPC clients such as `omnictl` print it: `rpc error: code = … desc = …`.
+    pub fn as_rpc(&self) -> Option<String> {
+        match self {
+            Self::NotFound { message } => rpc_text(5, message),
+            Self::AlreadyExists { message } | Self::Conflict { message } => rpc_text(6, message),
+            Self::Denied { said, .. } => rpc_text(7, said),
+            Self::Invalid { said, .. } if !said.is_empty() => rpc_text(3, said),
+            Self::Unauthenticated { .. } => rpc_text(16, "invalid signature"),
+            Self::Unavailable { message, .. } => rpc_text(14, message),
+            Self::Unexpected { status, message } if *status >= 500 => rpc_text(2, message),
+            Self::Transport(error) => rpc_text(14, &error.to_string()),
+            _ => None,
+        }
+    }
+
     /// Whether the same call may succeed later. After a lost answer a write may have happened all the same.
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -153,6 +172,7 @@ impl Error {
     pub(crate) fn invalid(finding: impl Into<String>) -> Self {
         Self::Invalid {
             lines: vec![finding.into()],
+            said: String::new(),
         }
     }
 
@@ -192,6 +212,7 @@ impl Error {
         match status.code {
             3 | 9 => Self::Invalid {
                 lines: findings(&status.message),
+                said: message,
             },
             4 => Self::Unavailable {
                 status: http,
@@ -203,6 +224,7 @@ impl Error {
             6 => Self::Conflict { message },
             7 => Self::Denied {
                 message: findings(&status.message).join("; "),
+                said: message,
             },
             8 | 14 => Self::Unavailable {
                 status: http,
@@ -246,6 +268,36 @@ impl Error {
             status => Self::Unexpected { status, message },
         }
     }
+}
+
+/// A gRPC status as Go prints it. The gateway names its own step before what the store says; gRPC clients do not see
+/// that step.
+pub fn rpc_text(code: u32, message: &str) -> Option<String> {
+    let name = match code {
+        2 => "Unknown",
+        3 => "InvalidArgument",
+        4 => "DeadlineExceeded",
+        5 => "NotFound",
+        6 => "AlreadyExists",
+        7 => "PermissionDenied",
+        9 => "FailedPrecondition",
+        12 => "Unimplemented",
+        13 => "Internal",
+        14 => "Unavailable",
+        16 => "Unauthenticated",
+        _ => return None,
+    };
+    let step = [
+        "failed to get: ",
+        "failed to create: ",
+        "failed to update: ",
+    ]
+    .into_iter()
+    .find_map(|step| message.strip_prefix(step));
+    Some(format!(
+        "rpc error: code = {name} desc = {}",
+        step.unwrap_or(message)
+    ))
 }
 
 impl From<api_transport::Error> for Error {

@@ -71,6 +71,10 @@ kinds! {
     KUBERNETES_STATUS = "default" "KubernetesStatuses.omni.sidero.dev";
     /// Whether the Kubernetes API answers through Omni. Id: cluster.
     LOAD_BALANCER_STATUS = "default" "LoadBalancerStatuses.omni.sidero.dev";
+    /// How far a Kubernetes upgrade is. Id: cluster.
+    KUBERNETES_UPGRADE_STATUS = "default" "KubernetesUpgradeStatuses.omni.sidero.dev";
+    /// How far a Talos upgrade is. Id: cluster.
+    TALOS_UPGRADE_STATUS = "default" "TalosUpgradeStatuses.omni.sidero.dev";
     /// What a deletion waits for. Id: cluster.
     CLUSTER_DESTROY_STATUS = "default" "ClusterDestroyStatuses.omni.sidero.dev";
     /// Talos versions Omni knows. Id: the version, without v.

@@ -74,7 +74,7 @@ mod wire;
 
 pub use api_transport::{Clock, Fingerprint, Trust};
 pub use client::{Client, ClientBuilder};
-pub use error::Error;
+pub use error::{Error, rpc_text};
 pub use list::{ListOptions, Page};
 pub use management::KubeconfigOptions;
 #[cfg(feature = "openpgp")]

@@ -478,7 +478,7 @@ fn check_answer(
                 "{name}: {error:?}"
             );
             assert!(!error.is_retryable(), "{name}: {error:?}");
-            if let Error::Invalid { lines } = &error {
+            if let Error::Invalid { lines, .. } = &error {
                 assert!(
                     lines
                         .iter()

@@ -98,6 +98,7 @@ impl Tripwire {
                 failure: Failure::Unreachable,
                 message: "the connection was closed before the answer came".to_owned(),
                 hint: None,
+                said: None,
             });
         }
         answer

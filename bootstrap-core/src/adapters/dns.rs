@@ -59,6 +59,7 @@ impl Dns for Port {
                 failure: Failure::Unreachable,
                 message: format!("the resolver does not answer for {name}: {error}"),
                 hint: None,
+                said: None,
             }),
         }
     }

@@ -12,7 +12,7 @@ use url::Url;
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::plan::Finding;
 use crate::ports::{Dns, Gateway, Hypervisor, Ports, System};
-use crate::site::{SecretRef, Site, Tls, UnifiEndpoint, read_secret};
+use crate::site::{OmniEndpoint, SecretRef, Site, Tls, UnifiEndpoint, read_secret};
 
 mod dns;
 mod omni;
@@ -58,7 +58,7 @@ pub async fn connect(
 ) -> Result<Connected, Vec<Finding>> {
     let mut findings = Vec::new();
     let mut counters: Vec<(String, Counter)> = Vec::new();
-    let omni = match connect_omni(site, environment, &clock).await {
+    let omni = match omni_client(&site.omni, environment, &clock).await {
         Ok(client) => Some(client),
         Err(finding) => {
             findings.push(finding);
@@ -102,30 +102,47 @@ pub async fn connect(
     }
     match omni {
         Some(client) if findings.is_empty() => {
-            let counted = client.clone();
-            counters.push((
-                System::Omni.to_string(),
-                Box::new(move || counted.requests_sent()),
-            ));
-            let ports = Ports {
-                omni: Arc::new(omni::Port { client }),
-                hypervisors,
-                gateway,
-                dns,
-                clock,
-            };
-            Ok(Connected { ports, counters })
+            let mut connected = over_omni(client, clock);
+            connected.ports.hypervisors = hypervisors;
+            connected.ports.gateway = gateway;
+            connected.ports.dns = dns;
+            connected.counters.extend(counters);
+            Ok(connected)
         }
         _ => Err(findings),
     }
 }
 
-async fn connect_omni(
-    site: &Site,
+/// A client for Omni alone, for work that needs no other system. Nothing is sent yet.
+pub async fn connect_omni(
+    endpoint: &OmniEndpoint,
+    environment: Environment<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Connected, Finding> {
+    let client = omni_client(endpoint, environment, &clock).await?;
+    Ok(over_omni(client, clock))
+}
+
+fn over_omni(client: omni_client::Client, clock: Arc<dyn Clock>) -> Connected {
+    let counted = client.clone();
+    let counter: Counter = Box::new(move || counted.requests_sent());
+    Connected {
+        ports: Ports {
+            omni: Arc::new(omni::Port { client }),
+            hypervisors: BTreeMap::new(),
+            gateway: None,
+            dns: None,
+            clock,
+        },
+        counters: vec![(System::Omni.to_string(), counter)],
+    }
+}
+
+async fn omni_client(
+    endpoint: &OmniEndpoint,
     environment: Environment<'_>,
     clock: &Arc<dyn Clock>,
 ) -> Result<omni_client::Client, Finding> {
-    let endpoint = &site.omni;
     let key = secret(&endpoint.key, environment, System::Omni, &endpoint.origin).await?;
     omni_client::ClientBuilder::new(endpoint.endpoint.clone())
         .service_account_key(key)

@@ -33,6 +33,7 @@ fn port_error(error: &Error) -> PortError {
         failure,
         message,
         hint: error.hint().map(str::to_owned),
+        said: error.as_rpc(),
     }
 }
 

@@ -28,6 +28,7 @@ impl Port {
                 failure: failure(&error),
                 message,
                 hint: error.hint(),
+                said: None,
             }
         })
     }

@@ -32,6 +32,7 @@ fn port_error(error: &Error) -> PortError {
         failure,
         message,
         hint: error.hint().map(str::to_owned),
+        said: None,
     }
 }
 

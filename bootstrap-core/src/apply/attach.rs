@@ -375,6 +375,7 @@ fn refused(place: &Place, message: &str) -> PortError {
             "a start that fails is never retried by the provider, so nothing was written"
                 .to_owned(),
         ),
+        said: None,
     }
 }
 
@@ -387,5 +388,6 @@ fn not_ours(place: &Place) -> PortError {
             place.vmid, place.node, place.request
         ),
         hint: Some("VM ids are reused: run it again".to_owned()),
+        said: None,
     }
 }

@@ -54,6 +54,7 @@ fn other(system: System, message: impl Into<String>) -> PortError {
         failure: Failure::Other,
         message: message.into(),
         hint: None,
+        said: None,
     }
 }
 
@@ -63,6 +64,7 @@ fn changed(system: System, what: &str) -> PortError {
         failure: Failure::Conflict,
         message: format!("{what} was changed by somebody else since the plan was made"),
         hint: Some("run it again: a new plan shows what is left".to_owned()),
+        said: None,
     }
 }
 

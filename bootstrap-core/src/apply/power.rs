@@ -118,5 +118,6 @@ fn failed(place: &Place, message: &str) -> PortError {
             place.request, place.vmid, place.node
         ),
         hint: None,
+        said: None,
     }
 }

@@ -48,6 +48,7 @@ pub(super) async fn reserve(
                 wanted.address
             ),
             hint: Some("look at the client in the gateway".to_owned()),
+            said: None,
         })),
     }
 }
@@ -126,6 +127,7 @@ async fn check_free(
             failure: Failure::Conflict,
             message: format!("{address} is {holder} since the plan was made"),
             hint: Some("run it again: the machine gets another address of its pool".to_owned()),
+            said: None,
         }),
     }
 }
@@ -143,6 +145,7 @@ async fn one_holder(gateway: &dyn Gateway, address: Ipv4Addr, mac: Mac) -> PortR
             failure: Failure::Conflict,
             message: format!("{address} is reserved for {mac} and for {}", other.mac),
             hint: Some("another run made the second reservation: run it again".to_owned()),
+            said: None,
         }),
     }
 }

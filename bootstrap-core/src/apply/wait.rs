@@ -450,6 +450,7 @@ async fn restart(run: &Run, place: &Place) -> PortResult<()> {
         failure: Failure::Other,
         message: message.to_owned(),
         hint: Some("reboot it with `talosctl reboot`".to_owned()),
+        said: None,
     };
     let Some(port) = run.ports.hypervisors.get(&place.provider) else {
         return Err(refused("it is on no Proxmox cluster of this site"));

@@ -146,6 +146,7 @@ fn read<T: DeserializeOwned>(resource: &Resource) -> PortResult<T> {
         failure: Failure::Other,
         message: error.to_string(),
         hint: Some("this Omni may be newer than this program knows".to_owned()),
+        said: None,
     })
 }
 

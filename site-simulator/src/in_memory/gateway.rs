@@ -54,6 +54,7 @@ fn error(failure: Failure, message: String) -> PortError {
         failure,
         message,
         hint: None,
+        said: None,
     }
 }
 

@@ -196,6 +196,7 @@ fn port_error(error: ApiError) -> PortError {
     PortError {
         system: System::Omni,
         failure,
+        said: omni_client::rpc_text(u32::from(error.code), &error.message),
         message: error.message,
         hint: None,
     }

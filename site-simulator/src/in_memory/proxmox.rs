@@ -96,6 +96,7 @@ impl Proxmox {
             failure: Failure::Other,
             message: error.to_string(),
             hint: None,
+            said: None,
         })
     }
 
@@ -119,6 +120,7 @@ impl Proxmox {
             failure: failure_of(refusal),
             message,
             hint: None,
+            said: None,
         }
     }
 }

@@ -47,7 +47,7 @@ impl Omni {
     pub async fn connect(&self) -> Result<Connected, Failure> {
         let endpoint = match &self.site {
             Some(file) => opened::load(file)?.omni,
-            None => self.from_flags()?,
+            None => self.of_flags()?,
         };
         connect_omni(&endpoint, &environment, Arc::new(TokioClock::real()))
             .await
@@ -60,7 +60,7 @@ impl Omni {
             })
     }
 
-    fn from_flags(&self) -> Result<OmniEndpoint, Failure> {
+    fn of_flags(&self) -> Result<OmniEndpoint, Failure> {
         let set = |name: &str| environment(name).filter(|value| !value.is_empty());
         let Some(endpoint) = self.endpoint.clone().or_else(|| set(ENDPOINT)) else {
             let missing = Diagnostic::error("no Omni is named").hint(format!(

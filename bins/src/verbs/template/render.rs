@@ -35,7 +35,7 @@ pub fn run(arguments: &Render, compat: Compat, screen: &mut Screen) -> Result<Ex
     let text = template::render(&resources, &now());
     match &arguments.output {
         Some(path) => {
-            std::fs::write(path, text).map_err(|error| Failure::new(Exit::Error, &error, None))?
+            std::fs::write(path, text).map_err(|error| Failure::new(Exit::Error, &error, None))?;
         }
         None => screen.print(&text),
     }

@@ -1,19 +1,14 @@
-//! Single writes. Each looks first, writes once, and reads back; an answer that was lost is looked
+//! Single writes to Proxmox and the gateway. Each looks first, writes once, and reads back; an answer that was lost is looked
 //! up and never sent again blindly.
 
-use omni_client::{Kind, Resource};
 use proxmox_client::PciMapping;
-use serde_json::Value;
 use unifi_client::{ClientPatch, NewDnsRecord};
 
 use super::Run;
 use crate::mark;
-use crate::meaning::{merged_metadata, same_spec};
 use crate::plan::{Change, same_name, same_value};
 use crate::ports::{Failure, Gateway, PortError, PortResult, System};
 use crate::site::Site;
-
-const CONFLICT_TRIES: usize = 8;
 
 pub(super) async fn carry_out(run: &Run, change: &Change) -> PortResult<String> {
     match change {
@@ -31,8 +26,6 @@ pub(super) async fn carry_out(run: &Run, change: &Change) -> PortResult<String> 
             };
             create_dns_record(run, &record).await
         }
-        Change::CreateResource { resource } => create_resource(run, resource).await,
-        Change::UpdateResource { resource, seen } => update_resource(run, resource, seen).await,
         Change::CreateMapping {
             provider,
             id,
@@ -45,6 +38,12 @@ pub(super) async fn carry_out(run: &Run, change: &Change) -> PortResult<String> 
             mac,
             address,
         } => release(run, record, mac, *address).await,
+        Change::CreateResource { .. }
+        | Change::UpdateResource { .. }
+        | Change::DeleteResource { .. } => Err(other(
+            System::Omni,
+            "resources are written by their own part",
+        )),
     }
 }
 
@@ -119,67 +118,6 @@ async fn is_there(gateway: &dyn Gateway, site: &Site, wanted: &NewDnsRecord) -> 
         }
     }
     Ok(there)
-}
-
-fn kind_of(resource: &Resource) -> Kind {
-    Kind {
-        namespace: resource.metadata.namespace.clone().into(),
-        name: resource.metadata.kind.clone().into(),
-    }
-}
-
-async fn create_resource(run: &Run, resource: &Resource) -> PortResult<String> {
-    let omni = &run.ports.omni;
-    let created = omni.create(resource).await;
-    let found = omni.get(&kind_of(resource), &resource.metadata.id).await;
-    match (created, found) {
-        (Ok(()), Ok(Some(_))) => Ok("made".to_owned()),
-        (Ok(()), Ok(None)) => Err(other(
-            System::Omni,
-            format!("{} vanished right after it was made", resource.metadata.id),
-        )),
-        (Err(_), Ok(Some(found))) if same_spec(&found.spec, &resource.spec) => {
-            Ok("was there already".to_owned())
-        }
-        (Err(error), Ok(Some(_))) if error.failure == Failure::Conflict => {
-            Err(changed(System::Omni, &resource.metadata.id))
-        }
-        (Err(error), _) | (Ok(()), Err(error)) => Err(error),
-    }
-}
-
-async fn update_resource(run: &Run, wanted: &Resource, seen: &Value) -> PortResult<String> {
-    let omni = &run.ports.omni;
-    let kind = kind_of(wanted);
-    let mut next = wanted.clone();
-    for _ in 0..CONFLICT_TRIES {
-        let error = match omni.update(&next).await {
-            Ok(()) => return Ok("changed".to_owned()),
-            Err(error) => error,
-        };
-        if !matches!(error.failure, Failure::Conflict | Failure::Unreachable) {
-            return Err(error);
-        }
-        let Some(now) = omni.get(&kind, &wanted.metadata.id).await? else {
-            return Err(changed(System::Omni, &wanted.metadata.id));
-        };
-        let metadata = merged_metadata(&now.metadata, &wanted.metadata);
-        if same_spec(&now.spec, &wanted.spec)
-            && now.metadata.labels == metadata.labels
-            && now.metadata.annotations == metadata.annotations
-        {
-            return Ok("was so already".to_owned());
-        }
-        // Controllers raise versions by adding finalizers; only a changed spec is somebody's work.
-        if !same_spec(&now.spec, seen) {
-            return Err(changed(System::Omni, &wanted.metadata.id));
-        }
-        next = Resource {
-            metadata,
-            spec: wanted.spec.clone(),
-        };
-    }
-    Err(changed(System::Omni, &wanted.metadata.id))
 }
 
 async fn create_mapping(

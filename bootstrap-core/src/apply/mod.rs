@@ -20,10 +20,12 @@ mod late;
 mod machine;
 mod power;
 mod reserve;
+mod resources;
 mod signals;
 mod wait;
 
 pub use event::{Event, Events};
+pub use resources::{How, SIDE_BY_SIDE, Written, write_resources};
 pub use wait::Wait;
 pub(crate) use wait::step;
 
@@ -213,10 +215,8 @@ async fn write_known(run: &Run, plan: &Plan, outcome: &mut Outcome) -> bool {
         .actions
         .iter()
         .partition(|action| matches!(action.change, Change::CreateDnsRecord { .. }));
-    for action in &dns {
-        if !carry_out(run, action, outcome).await {
-            return false;
-        }
+    if !carry_out_all(run, &dns, outcome).await {
+        return false;
     }
     if !plan.is_empty()
         && let Err(finding) = dns::check_served(run, !dns.is_empty()).await
@@ -224,13 +224,45 @@ async fn write_known(run: &Run, plan: &Plan, outcome: &mut Outcome) -> bool {
         outcome.failures.push(finding);
         return false;
     }
-    for action in others {
-        // A template is not written on top of a class or mapping that failed.
+    // A template is not written on top of a class or mapping that failed.
+    for actions in others.chunk_by(|one, next| is_resource(one) == is_resource(next)) {
+        let went_well = if is_resource(actions[0]) {
+            write(run, actions, outcome).await
+        } else {
+            carry_out_all(run, actions, outcome).await
+        };
+        if !went_well {
+            return false;
+        }
+    }
+    true
+}
+
+fn is_resource(action: &Action) -> bool {
+    action.change.resource().is_some()
+}
+
+async fn carry_out_all(run: &Run, actions: &[&Action], outcome: &mut Outcome) -> bool {
+    for action in actions {
         if !carry_out(run, action, outcome).await {
             return false;
         }
     }
     true
+}
+
+async fn write(run: &Run, actions: &[&Action], outcome: &mut Outcome) -> bool {
+    let how = How {
+        at_once: SIDE_BY_SIDE,
+        timeout: Some(run.left()),
+        stop: run.options.stop.clone(),
+        exact: false,
+    };
+    let (omni, clock) = (run.ports.omni.as_ref(), run.ports.clock.as_ref());
+    let written = write_resources(omni, clock, actions, &how, &run.events).await;
+    let is_complete = written.is_complete();
+    outcome.failures.extend(written.failures);
+    is_complete
 }
 
 async fn carry_out(run: &Run, action: &Action, outcome: &mut Outcome) -> bool {

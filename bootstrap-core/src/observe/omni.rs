@@ -58,10 +58,7 @@ pub(super) async fn observe(site: &Site, omni: &dyn Omni) -> PortResult<OmniView
             }
         }
     }
-    for resource in omni.list(&kinds::TALOS_VERSION, None).await? {
-        let versions = read::<TalosVersion>(&resource)?.compatible_kubernetes_versions;
-        view.talos_versions.insert(resource.metadata.id, versions);
-    }
+    view.talos_versions = talos_versions(omni.list(&kinds::TALOS_VERSION, None).await?)?;
     let versions: BTreeSet<&str> = site
         .clusters
         .iter()
@@ -69,11 +66,7 @@ pub(super) async fn observe(site: &Site, omni: &dyn Omni) -> PortResult<OmniView
         .collect();
     for version in versions {
         if let Some(known) = omni.get(&kinds::TALOS_EXTENSIONS, version).await? {
-            let names = read::<TalosExtensions>(&known)?
-                .items
-                .into_iter()
-                .map(|item| item.name);
-            view.extensions.insert(version.to_owned(), names.collect());
+            view.extensions.extend([extensions_of(&known)?]);
         }
     }
     refresh(site, omni, &view).await
@@ -91,7 +84,11 @@ pub(super) async fn refresh(site: &Site, omni: &dyn Omni, last: &OmniView) -> Po
         .iter()
         .map(|request| request.metadata.id.clone())
         .collect();
-    view.requests = requests_of(site, &requests, &statuses)?;
+    let sets = site
+        .clusters
+        .iter()
+        .flat_map(|cluster| cluster.machine_sets.iter().map(|set| set.id.as_str()));
+    view.requests = requests_of_sets(sets.collect(), &requests, &statuses)?;
     view.machines = machines
         .iter()
         .map(machine_state)
@@ -140,7 +137,25 @@ pub fn provider_machine(resource: &Resource) -> PortResult<ProviderMachine> {
     })
 }
 
-fn read<T: DeserializeOwned>(resource: &Resource) -> PortResult<T> {
+/// Talos versions with the Kubernetes versions they run.
+pub(super) fn talos_versions(listed: Vec<Resource>) -> PortResult<BTreeMap<String, Vec<String>>> {
+    let version = |resource: Resource| {
+        let versions = read::<TalosVersion>(&resource)?.compatible_kubernetes_versions;
+        Ok((resource.metadata.id, versions))
+    };
+    listed.into_iter().map(version).collect()
+}
+
+/// A Talos version and the extensions known for it.
+pub(super) fn extensions_of(known: &Resource) -> PortResult<(String, Vec<String>)> {
+    let items = read::<TalosExtensions>(known)?.items.into_iter();
+    Ok((
+        known.metadata.id.clone(),
+        items.map(|item| item.name).collect(),
+    ))
+}
+
+pub(super) fn read<T: DeserializeOwned>(resource: &Resource) -> PortResult<T> {
     resource.spec_as().map_err(|error| PortError {
         system: System::Omni,
         failure: Failure::Other,
@@ -183,22 +198,25 @@ fn is_of_site(site: &Site, resource: &Resource) -> bool {
         })
     };
     match resource.label(labels::CLUSTER) {
-        Some(cluster) => site.clusters.iter().any(|wanted| wanted.name == cluster),
+        Some(cluster) if site.clusters.iter().any(|wanted| wanted.name == cluster) => true,
+        // What has the id of something wanted stands in its way, whosever it is.
+        Some(_) => site.clusters.iter().any(|cluster| {
+            cluster.resources.iter().any(|wanted| {
+                wanted.metadata.id == resource.metadata.id
+                    && wanted.metadata.kind == resource.metadata.kind
+            })
+        }),
         // Clusters, kernel arguments and install disks carry no cluster label.
         None => listed(&resource.metadata.id),
     }
 }
 
-fn requests_of(
-    site: &Site,
+/// The machine requests of machine sets.
+pub(super) fn requests_of_sets(
+    sets: BTreeSet<&str>,
     requests: &[Resource],
     statuses: &[Resource],
 ) -> PortResult<BTreeMap<String, Request>> {
-    let sets: BTreeSet<&str> = site
-        .clusters
-        .iter()
-        .flat_map(|cluster| cluster.machine_sets.iter().map(|set| set.id.as_str()))
-        .collect();
     let statuses: BTreeMap<&str, &Resource> = statuses
         .iter()
         .map(|status| (status.id(), status))

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::gpus::GpuPlan;
-use super::{Change, Finding, Plan};
-use crate::diagnostic::Diagnostic;
+use super::{Change, Finding, Plan, foreseen, listed};
+use crate::diagnostic::{Diagnostic, Origin};
 use crate::machines::{machines, missing, provider_of};
-use crate::observe::{HypervisorView, Snapshot};
+use crate::observe::{HypervisorView, OmniView, Snapshot};
 use crate::ports::System;
 use crate::site::{ClusterIntent, MachineClass, MachineSetIntent, Site, suggest};
 
 /// What can be said before anything is planned: credentials, and what the files lack.
 pub(super) fn check(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
-    check_omni_role(site, snapshot, plan);
+    check_omni_role(&snapshot.omni, Some(&site.omni.origin), plan);
     check_gateway_role(site, snapshot, plan);
     plan.blockers
         .extend(site.resolver_findings.iter().cloned().map(Finding::in_file));
@@ -26,31 +26,44 @@ pub(super) fn check_work(site: &Site, snapshot: &Snapshot, gpus: &GpuPlan, plan:
         check_privileges(site, snapshot, gpus, (provider, view), plan);
     }
     for cluster in &site.clusters {
-        check_versions(snapshot, cluster, plan);
+        check_versions(&snapshot.omni, cluster, plan);
+        foreseen::check(cluster, &snapshot.omni, plan);
         for set in &cluster.machine_sets {
-            check_class_exists(site, snapshot, set, plan);
+            let in_file = |name: &str| site.machine_classes.contains_key(name);
+            check_class_exists(&snapshot.omni, set, &in_file, plan);
         }
     }
     check_classes(site, snapshot, plan);
 }
 
-fn check_omni_role(site: &Site, snapshot: &Snapshot, plan: &mut Plan) {
-    let Some(role) = snapshot
-        .omni
-        .role
-        .as_deref()
-        .filter(|role| !role.is_empty())
-    else {
-        let warning = Diagnostic::warning(
+/// What a cluster's planned work needs of Omni, for a template without a site file.
+pub(super) fn check_cluster(cluster: &ClusterIntent, omni: &OmniView, plan: &mut Plan) {
+    if plan.actions.is_empty() {
+        return;
+    }
+    check_omni_role(omni, None, plan);
+    check_versions(omni, cluster, plan);
+    foreseen::check(cluster, omni, plan);
+    for set in &cluster.machine_sets {
+        check_class_exists(omni, set, &|_| false, plan);
+    }
+    plan.warnings.extend(listed::unknown(cluster, omni));
+}
+
+fn check_omni_role(omni: &OmniView, origin: Option<&Origin>, plan: &mut Plan) {
+    let at = |diagnostic: Diagnostic| Diagnostic {
+        origin: origin.cloned(),
+        ..diagnostic
+    };
+    let Some(role) = omni.role.as_deref().filter(|role| !role.is_empty()) else {
+        let warning = at(Diagnostic::warning(
             "what the key may do could not be checked: Omni does not say its role",
-        )
-        .at(site.omni.origin.clone());
+        ));
         plan.warnings.push(Finding::of(System::Omni, warning));
         return;
     };
     if !matches!(role, "Operator" | "Admin") {
-        let error = Diagnostic::error(format!("the key has the role {role}, which cannot create clusters"))
-            .at(site.omni.origin.clone())
+        let error = at(Diagnostic::error(format!("the key has the role {role}, which cannot create clusters")))
             .hint("make a service account with the role Operator: `omnictl serviceaccount create NAME --role Operator --use-user-role=false`");
         plan.blockers.push(Finding::of(System::Omni, error));
     }
@@ -176,8 +189,8 @@ pub(super) fn lacks(site: &Site, provider: &str, privilege: &str, plan: &mut Pla
     });
 }
 
-fn check_versions(snapshot: &Snapshot, cluster: &ClusterIntent, plan: &mut Plan) {
-    let known = &snapshot.omni.talos_versions;
+fn check_versions(omni: &OmniView, cluster: &ClusterIntent, plan: &mut Plan) {
+    let known = &omni.talos_versions;
     let (talos, kubernetes) = (&cluster.talos_version, &cluster.kubernetes_version);
     // Omni takes old versions off its list: a cluster that only runs is none the worse for it.
     let is_written = is_written(cluster, plan);
@@ -211,7 +224,7 @@ fn check_versions(snapshot: &Snapshot, cluster: &ClusterIntent, plan: &mut Plan)
             .extensions_for(&set.name)
             .unwrap_or_default()
     };
-    let Some(extensions) = snapshot.omni.extensions.get(talos) else {
+    let Some(extensions) = omni.extensions.get(talos) else {
         if known.contains_key(talos)
             && cluster
                 .machine_sets
@@ -308,18 +321,22 @@ fn precedence(version: &str) -> (Parts, bool, Parts) {
     }
 }
 
-fn check_class_exists(site: &Site, snapshot: &Snapshot, set: &MachineSetIntent, plan: &mut Plan) {
+fn check_class_exists(
+    omni: &OmniView,
+    set: &MachineSetIntent,
+    in_file: &dyn Fn(&str) -> bool,
+    plan: &mut Plan,
+) {
     let Some((name, _)) = &set.class else {
         return;
     };
-    if !site.machine_classes.contains_key(name) && !snapshot.omni.machine_classes.contains_key(name)
-    {
+    if !in_file(name) && !omni.machine_classes.contains_key(name) {
         let error = Diagnostic::error(format!(
             "the machine class {name} of {} is neither in a file nor in Omni",
             set.id
         ))
         .at(set.origin.clone())
-        .hint("add its file to `machineClasses`, or correct the template");
+        .hint("add its file to `machineClasses` or apply it first, or correct the template");
         plan.blockers.push(Finding::of(System::Omni, error));
     }
 }

@@ -141,7 +141,7 @@ fn update(
                 metadata,
                 spec: wanted.clone(),
             },
-            seen: actual.spec.clone(),
+            seen: actual.clone(),
         },
     });
 }

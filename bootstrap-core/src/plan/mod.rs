@@ -6,15 +6,16 @@ use omni_client::Resource;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
-use crate::observe::Snapshot;
+use crate::observe::{OmniView, Snapshot};
 use crate::ports::System;
-use crate::site::Site;
+use crate::site::{ClusterIntent, Site};
 
 mod addresses;
 mod capacity;
 mod checks;
 mod classes;
 mod dns;
+mod foreseen;
 mod gpus;
 mod listed;
 mod mappings;
@@ -23,7 +24,9 @@ mod render;
 mod resources;
 
 pub(crate) use dns::{same_name, same_value};
-pub use render::render;
+pub use render::{render, render_resources};
+pub use resources::{Rules, cluster_removal};
+pub(crate) use resources::{has_template_id, three_way};
 
 /// What will be done. Round-trips through JSON.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -110,8 +113,13 @@ pub enum Change {
     UpdateResource {
         /// The new state, with the version that was read.
         resource: Resource,
-        /// The spec that was read: another one now means somebody else is at work.
-        seen: serde_json::Value,
+        /// What was read: another spec now means somebody else is at work.
+        seen: Resource,
+    },
+    /// Take an Omni resource away and wait until it is gone.
+    DeleteResource {
+        /// What was read.
+        seen: Resource,
     },
     /// Make a PCI resource mapping.
     CreateMapping {
@@ -188,6 +196,19 @@ pub struct SlotGpu {
     pub primary: bool,
 }
 
+impl Change {
+    /// The Omni resource it is about.
+    pub fn resource(&self) -> Option<&Resource> {
+        match self {
+            Self::CreateResource { resource } | Self::UpdateResource { resource, .. } => {
+                Some(resource)
+            }
+            Self::DeleteResource { seen } => Some(seen),
+            _ => None,
+        }
+    }
+}
+
 impl Finding {
     pub(crate) fn of(system: System, diagnostic: Diagnostic) -> Self {
         Self {
@@ -230,10 +251,24 @@ pub fn plan(site: &Site, snapshot: &Snapshot) -> Plan {
     let gpus = gpus::plan(site, snapshot, &mut plan);
     classes::plan(site, snapshot, &gpus, &mut plan);
     plan.actions.extend(gpus.mappings.iter().cloned());
-    resources::plan(site, snapshot, &mut plan);
+    resources::plan(site, &snapshot.omni, &mut plan);
     let addresses = addresses::plan(site, snapshot, &mut plan);
     plan.slots = slots(site, snapshot, &gpus, &addresses);
     checks::check_work(site, snapshot, &gpus, &mut plan);
+    plan
+}
+
+/// Makes the plan for one cluster template alone, from what Omni has.
+pub fn plan_cluster(cluster: &ClusterIntent, omni: &OmniView, rules: Rules) -> Plan {
+    let mut plan = Plan {
+        site: cluster.name.clone(),
+        ..Plan::default()
+    };
+    resources::work(cluster, omni, rules, &mut plan);
+    // omnictl leaves it to the server to refuse, in the middle of the work.
+    if !rules.exact {
+        checks::check_cluster(cluster, omni, &mut plan);
+    }
     plan
 }
 

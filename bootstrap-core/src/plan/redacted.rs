@@ -25,9 +25,10 @@ impl Plan {
             match &mut action.change {
                 Change::CreateResource { resource } => redact(resource),
                 Change::UpdateResource { resource, seen } => {
-                    redact_spec(&resource.metadata.kind, seen);
+                    redact(seen);
                     redact(resource);
                 }
+                Change::DeleteResource { seen } => redact(seen),
                 _ => {}
             }
         }
@@ -112,13 +113,19 @@ mod tests {
                         "KubernetesManifestGroups",
                         json!({"data": "hunter2", "mode": 1}),
                     ),
-                    seen: json!({"compressed_data": "hunter2"}),
+                    seen: resource(
+                        "KubernetesManifestGroups",
+                        json!({"compressed_data": "hunter2"}),
+                    ),
                 }),
                 action(Change::CreateResource {
                     resource: resource(
                         "KubernetesHealthChecks",
                         json!({"job": {"spec": "hunter2"}}),
                     ),
+                }),
+                action(Change::DeleteResource {
+                    seen: resource("ConfigPatches", json!({"data": "hunter2"})),
                 }),
                 action(Change::CreateResource {
                     resource: resource("MachineClasses", json!({"data": "kept"})),

@@ -30,10 +30,65 @@ pub fn render(plan: &Plan) -> String {
     out
 }
 
+/// Renders the actions of a plan for Omni's resources alone, a line each with its consequences, and a summary line.
+pub fn render_resources(plan: &Plan) -> String {
+    let mut out = String::new();
+    for action in &plan.actions {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            out,
+            "  {}{} {}{}",
+            written(action),
+            if restarts(action.effect) { "!" } else { " " },
+            title(action),
+            effect(action.effect)
+        );
+        for line in &action.detail {
+            let _ = writeln!(out, "       {line}");
+        }
+    }
+    let count = |wanted: &str| {
+        plan.actions
+            .iter()
+            .filter(|action| written(action) == wanted)
+            .count()
+    };
+    let _ = writeln!(
+        out,
+        "Plan: {} to add, {} to change, {} to remove{}.",
+        count("+"),
+        count("~"),
+        count("-"),
+        match plan
+            .actions
+            .iter()
+            .filter(|action| restarts(action.effect))
+            .count()
+        {
+            0 => String::new(),
+            several => format!("; {several} may restart or destroy machines"),
+        }
+    );
+    out
+}
+
+fn written(action: &Action) -> &'static str {
+    match &action.change {
+        Change::UpdateResource { .. } => "~",
+        Change::DeleteResource { .. } => "-",
+        _ => "+",
+    }
+}
+
+fn restarts(effect: Effect) -> bool {
+    effect != Effect::None
+}
+
 fn symbol(action: &Action) -> &'static str {
     match (&action.change, action.effect) {
+        (Change::ReleaseReservation { .. } | Change::DeleteResource { .. }, _)
+        | (_, Effect::DestroysMachines) => "-",
         (_, Effect::RollingUpgrade | Effect::MayRebootNodes) => "!",
-        (Change::ReleaseReservation { .. }, _) | (_, Effect::DestroysMachines) => "-",
         (Change::UpdateResource { .. }, _) => "~",
         _ => "+",
     }
@@ -49,7 +104,9 @@ fn title(action: &Action) -> String {
         } => {
             format!("DNS record {name} {record_type} {value}")
         }
-        Change::CreateResource { resource } | Change::UpdateResource { resource, .. } => {
+        Change::CreateResource { resource }
+        | Change::UpdateResource { resource, .. }
+        | Change::DeleteResource { seen: resource } => {
             let kind = resource.metadata.kind.split('.').next().unwrap_or_default();
             format!("{kind} {}", resource.metadata.id)
         }
@@ -66,7 +123,7 @@ fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::None => "",
         Effect::MayRebootNodes => "  (may reboot nodes, one after another)",
-        Effect::RollingUpgrade => "  (rolling upgrade: reboots every node, one after another)",
+        Effect::RollingUpgrade => "  (rolling upgrade, in this order)",
         Effect::DestroysMachines => "  (destroys machines that run now)",
     }
 }
@@ -149,7 +206,10 @@ fn summary(plan: &Plan) -> String {
     let destroying = plan
         .actions
         .iter()
-        .filter(|action| action.effect == Effect::DestroysMachines)
+        .filter(|action| {
+            action.effect == Effect::DestroysMachines
+                && matches!(action.change, Change::UpdateResource { .. })
+        })
         .count();
     let updated = plan
         .actions

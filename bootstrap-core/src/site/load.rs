@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use omni_client::Resource;
+
 use super::addresses::{Claim, check_disjoint};
 use super::checks;
 use super::clusters::{ClusterDraft, SetDraft};
@@ -227,17 +229,7 @@ fn cluster(
     let views = template.machine_sets();
     check_set_names(&draft, &views, template.path(), &mut reader.findings);
     let resources = translated(&template, &mut reader.findings);
-    let mut cluster = ClusterIntent {
-        name: template.cluster_name().to_owned(),
-        resources,
-        machine_sets: Vec::new(),
-        talos_version: template.talos_version().to_owned(),
-        kubernetes_version: template.kubernetes_version().to_owned(),
-        cni_none: false,
-        virtual_addresses: Vec::new(),
-        origin: draft.origin.clone(),
-        template,
-    };
+    let mut cluster = bare(template, resources, draft.origin.clone());
     learn_from_patches(&mut cluster, &views);
     let (mut drafts, network) = (draft.sets, draft.network);
     for view in views {
@@ -260,6 +252,39 @@ fn cluster(
         cluster.machine_sets.push(set);
     }
     Some(cluster)
+}
+
+fn bare(template: Template, resources: Vec<Resource>, origin: Origin) -> ClusterIntent {
+    ClusterIntent {
+        name: template.cluster_name().to_owned(),
+        resources,
+        machine_sets: Vec::new(),
+        talos_version: template.talos_version().to_owned(),
+        kubernetes_version: template.kubernetes_version().to_owned(),
+        cni_none: false,
+        virtual_addresses: Vec::new(),
+        origin,
+        template,
+    }
+}
+
+/// What a valid template asks for by itself, without addresses and GPUs.
+///
+/// # Errors
+/// What keeps it from being translated.
+pub fn cluster_of(template: Template) -> Result<ClusterIntent, Vec<Diagnostic>> {
+    let resources = template.translate()?;
+    let origin = Origin {
+        file: template.path().to_owned(),
+        ..Origin::default()
+    };
+    let views = template.machine_sets();
+    let mut cluster = bare(template, resources, origin);
+    cluster.machine_sets = views
+        .into_iter()
+        .map(|view| machine_set(view, None, None))
+        .collect();
+    Ok(cluster)
 }
 
 fn check_set_names(
@@ -286,7 +311,7 @@ fn check_set_names(
     }
 }
 
-fn translated(template: &Template, findings: &mut Vec<Diagnostic>) -> Vec<omni_client::Resource> {
+fn translated(template: &Template, findings: &mut Vec<Diagnostic>) -> Vec<Resource> {
     let invalid = template.validate();
     if !invalid.is_empty() {
         let stops = invalid

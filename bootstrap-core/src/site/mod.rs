@@ -18,7 +18,7 @@ mod schema;
 mod secret;
 
 pub(crate) use decode::suggest;
-pub use load::load;
+pub use load::{cluster_of, load};
 pub use model::*;
 pub use schema::json_schema;
 pub use secret::{SecretError, read_secret};

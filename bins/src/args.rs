@@ -1,6 +1,7 @@
 //! Argument groups that several verbs and binaries have in common.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
@@ -67,4 +68,15 @@ pub enum Format {
     Json,
     /// YAML
     Yaml,
+}
+
+/// A time as `30s`, `45m` or `1h30m`.
+///
+/// # Errors
+/// The text is none.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration = text
+        .parse()
+        .map_err(|_| "not a duration: write 30s, 45m or 2h".to_owned())?;
+    Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())
 }

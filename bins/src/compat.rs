@@ -1,6 +1,5 @@
 //! `--compat`: output, errors and exit codes as `omnictl` has them.
 
-use bootstrap_core::diagnostic::Diagnostic;
 use bootstrap_core::ports::PortError;
 
 use crate::run::{Exit, Failure};
@@ -25,13 +24,4 @@ pub fn failure(text: impl Into<String>) -> Failure {
 /// A failed call in omnictl's words.
 pub fn port_error(error: &PortError) -> String {
     error.said.clone().unwrap_or_else(|| error.message.clone())
-}
-
-/// Findings that omnictl has no words for.
-pub fn findings(findings: &[Diagnostic]) -> Failure {
-    let texts: Vec<&str> = findings
-        .iter()
-        .map(|finding| finding.message.as_str())
-        .collect();
-    failure(texts.join("\n"))
 }

@@ -26,13 +26,25 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Render(template::render::Render),
+    Validate(template::validate::Validate),
+    Diff(template::diff::Diff),
+    Sync(template::sync::Sync),
+    Delete(template::delete::Delete),
 }
 
 fn main() -> ExitCode {
     run::main(
         |arguments: &Arguments| &arguments.common,
-        |arguments, screen| match &arguments.verb {
-            Verb::Render(render) => template::render::run(render, arguments.compat, screen),
+        |arguments, screen| {
+            let (omni, compat) = (&arguments.omni, arguments.compat);
+            let verbose = arguments.common.verbose > 0;
+            match &arguments.verb {
+                Verb::Render(verb) => template::render::run(verb, compat, screen),
+                Verb::Validate(verb) => template::validate::run(verb, omni, compat, screen),
+                Verb::Diff(verb) => template::diff::run(verb, omni, compat, screen),
+                Verb::Sync(verb) => template::sync::run(verb, omni, compat, verbose, screen),
+                Verb::Delete(verb) => template::delete::run(verb, omni, compat, verbose, screen),
+            }
         },
     )
 }

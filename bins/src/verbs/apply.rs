@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use secrecy::ExposeSecret as _;
 
 use super::status::print;
-use crate::args::{Format, Output, SiteFile};
+use crate::args::{Format, Output, SiteFile, duration};
 use crate::opened::{self, Opened, diagnostics};
 use crate::output::Screen;
 use crate::progress;
@@ -68,13 +68,6 @@ pub enum WaitFor {
     Running,
     /// Only addresses and GPUs
     None,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration = text
-        .parse()
-        .map_err(|_| "not a duration: write 30s, 45m or 2h".to_owned())?;
-    Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())
 }
 
 /// Plans, asks and applies.

@@ -179,3 +179,38 @@ async fn observe_around(cluster: &ClusterIntent, omni: &dyn Omni) -> PortResult<
         ..OmniView::default()
     })
 }
+
+/// What there is of a cluster that is to go, and, with `away_too`, what of its disconnected machines goes before it:
+/// extension lists, the machines' links, and their patches.
+pub async fn observe_removal(
+    cluster: &str,
+    omni: &dyn Omni,
+    away_too: bool,
+) -> PortResult<(OmniView, Vec<Vec<Resource>>)> {
+    let view = OmniView {
+        template_resources: resources_of(cluster, &[], omni).await?,
+        ..OmniView::default()
+    };
+    if !away_too {
+        return Ok((view, Vec::new()));
+    }
+    let selector = format!("{},{}={cluster}", labels::DISCONNECTED, labels::CLUSTER);
+    let away = omni.list(&kinds::MACHINE_STATUS, Some(&selector)).await?;
+    let ids: Vec<&str> = away.iter().map(Resource::id).collect();
+    let links = find_each(omni, &kinds::LINK, &ids).await?;
+    let mut patches = Vec::new();
+    for id in &ids {
+        let selector = format!("{}={id}", labels::MACHINE);
+        patches.extend(omni.list(&kinds::CONFIG_PATCH, Some(&selector)).await?);
+    }
+    let is_users = |resource: &&Resource| resource.metadata.owner.is_empty();
+    let extensions = view
+        .template_resources
+        .values()
+        .filter(|resource| resource.metadata.kind == kinds::EXTENSIONS_CONFIGURATION.name)
+        .filter(is_users)
+        .cloned()
+        .collect();
+    patches.retain(|patch| is_users(&patch));
+    Ok((view, vec![extensions, links, patches]))
+}

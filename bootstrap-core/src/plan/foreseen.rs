@@ -61,6 +61,25 @@ pub(super) fn check(cluster: &ClusterIntent, omni: &OmniView, plan: &mut Plan) {
     }
 }
 
+/// What Omni is known to refuse of a template whatever it has, as far as files tell.
+pub fn of_template(cluster: &ClusterIntent) -> Vec<Diagnostic> {
+    let nothing = OmniView::default();
+    let refused = cluster.resources.iter().filter_map(|resource| {
+        let (what, hint) = of_state(resource, &nothing)?;
+        let message = format!(
+            "Omni will refuse {} {}: {what}",
+            short(resource),
+            resource.id()
+        );
+        Some(
+            Diagnostic::warning(message)
+                .at(cluster.origin.clone())
+                .hint(hint),
+        )
+    });
+    refused.collect()
+}
+
 type Refusal = (String, &'static str);
 
 fn short(resource: &Resource) -> &str {

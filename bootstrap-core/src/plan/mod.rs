@@ -14,6 +14,7 @@ mod addresses;
 mod capacity;
 mod checks;
 mod classes;
+mod diff;
 mod dns;
 mod foreseen;
 mod gpus;
@@ -23,8 +24,10 @@ mod redacted;
 mod render;
 mod resources;
 
+pub use diff::{Compared, diff};
 pub(crate) use dns::{same_name, same_value};
-pub use render::{render, render_resources};
+pub use foreseen::of_template as foreseen;
+pub use render::{render, render_action, summary_of_resources};
 pub use resources::{Rules, cluster_removal};
 pub(crate) use resources::{has_template_id, three_way};
 

@@ -30,46 +30,44 @@ pub fn render(plan: &Plan) -> String {
     out
 }
 
-/// Renders the actions of a plan for Omni's resources alone, a line each with its consequences, and a summary line.
-pub fn render_resources(plan: &Plan) -> String {
-    let mut out = String::new();
-    for action in &plan.actions {
+/// One action on Omni's resources: what, with which consequences, and the lines that explain it. `!` marks what may
+/// restart or destroy machines.
+pub fn render_action(action: &Action) -> String {
+    let mark = if restarts(action.effect) { "!" } else { " " };
+    let mut out = format!(
+        "  {}{mark} {}{}\n",
+        written(action),
+        title(action),
+        effect(action.effect)
+    );
+    for line in &action.detail {
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            out,
-            "  {}{} {}{}",
-            written(action),
-            if restarts(action.effect) { "!" } else { " " },
-            title(action),
-            effect(action.effect)
-        );
-        for line in &action.detail {
-            let _ = writeln!(out, "       {line}");
-        }
+        let _ = writeln!(out, "       {line}");
+    }
+    out
+}
+
+/// How many of Omni's resources a plan makes, changes and removes.
+pub fn summary_of_resources(plan: &Plan) -> String {
+    if plan.actions.is_empty() {
+        return format!("{}: nothing to do.", plan.site);
     }
     let count = |wanted: &str| {
-        plan.actions
-            .iter()
-            .filter(|action| written(action) == wanted)
-            .count()
+        let actions = plan.actions.iter();
+        actions.filter(|action| written(action) == wanted).count()
     };
-    let _ = writeln!(
-        out,
-        "Plan: {} to add, {} to change, {} to remove{}.",
+    let restarting = plan.actions.iter().filter(|action| restarts(action.effect));
+    format!(
+        "{}: {} to add, {} to change, {} to remove{}.",
+        plan.site,
         count("+"),
         count("~"),
         count("-"),
-        match plan
-            .actions
-            .iter()
-            .filter(|action| restarts(action.effect))
-            .count()
-        {
+        match restarting.count() {
             0 => String::new(),
-            several => format!("; {several} may restart or destroy machines"),
+            several => format!("; {several} may restart or destroy machines (!)"),
         }
-    );
-    out
+    )
 }
 
 fn written(action: &Action) -> &'static str {

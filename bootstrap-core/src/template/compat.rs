@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::findings::{self, Finding};
 use super::{LoadOptions, load_with};
 use crate::diagnostic::Diagnostic;
 use crate::yaml;
@@ -25,6 +26,12 @@ pub fn omnictl_report(path: &Path, options: &LoadOptions) -> Option<String> {
         "error loading template: {}",
         load_error(&text, &errors)
     ))
+}
+
+/// Errors as omnictl lists them: their number and a line each.
+pub fn listed(errors: &[Diagnostic]) -> String {
+    let findings: Vec<Finding> = errors.iter().cloned().map(Finding::One).collect();
+    findings::listed(&findings)
 }
 
 fn cause(error: &io::Error) -> String {

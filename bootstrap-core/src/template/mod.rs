@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use omni_client::Resource;
 use serde_json::Value;
 
-pub use self::compat::omnictl_report;
+pub use self::compat::{listed, omnictl_report};
 use self::files::Files;
 use self::model::{Cluster, Document, MachineSet, Patch};
 use crate::diagnostic::{Diagnostic, Origin};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bootstrap_core::template;
 
 use super::Source;
-use crate::compat::{self, Compat};
+use crate::compat::Compat;
 use crate::output::Screen;
 use crate::run::{Exit, Failure};
 
@@ -24,18 +24,21 @@ pub struct Render {
 /// # Errors
 /// What is wrong with the template.
 pub fn run(arguments: &Render, compat: Compat, screen: &mut Screen) -> Result<Exit, Failure> {
-    let template = arguments.source.load(compat.compat)?;
-    let resources = template.translate().map_err(|findings| {
-        if compat.compat {
-            compat::findings(&findings)
-        } else {
-            Failure::findings(Exit::Refused, findings)
-        }
-    })?;
-    let text = template::render(&resources, &now());
+    let clusters = arguments.source.clusters(compat.compat)?;
+    let created = now();
+    let texts: Vec<String> = clusters
+        .iter()
+        .map(|cluster| template::render(&cluster.resources, &created))
+        .collect();
+    let text = texts.join("---\n");
     match &arguments.output {
         Some(path) => {
-            std::fs::write(path, text).map_err(|error| Failure::new(Exit::Error, &error, None))?;
+            std::fs::write(path, text).map_err(|error| {
+                Failure::message(
+                    Exit::Error,
+                    format!("{} cannot be written: {error}", path.display()),
+                )
+            })?;
         }
         None => screen.print(&text),
     }

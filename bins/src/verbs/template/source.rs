@@ -1,8 +1,10 @@
 //! Where templates come from: a file, a directory or standard input.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use bootstrap_core::diagnostic::Diagnostic;
+use bootstrap_core::site::{self, ClusterIntent};
 use bootstrap_core::template::{self, LoadOptions, Template};
 
 use crate::compat;
@@ -11,7 +13,7 @@ use crate::run::{Exit, Failure};
 /// The template.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Source {
-    /// The cluster template; `-` reads standard input
+    /// The cluster template, or a directory whose .yaml and .yml files are all templates; `-` reads standard input
     #[arg(short = 'f', long, value_name = "FILE")]
     pub file: PathBuf,
     /// Files outside this directory are not read; relative to the template's directory
@@ -20,37 +22,137 @@ pub struct Source {
 }
 
 impl Source {
-    /// Loads the template and checks it.
+    /// Loads the templates and checks them all.
     ///
     /// # Errors
-    /// Its findings; under `compat` in omnictl's words.
-    pub fn load(&self, compat: bool) -> Result<Template, Failure> {
-        let options = self.options()?;
-        if compat && let Some(report) = template::omnictl_report(&self.file, &options) {
-            return Err(compat::failure(report));
+    /// Their findings; under `compat` the first in omnictl's words.
+    pub fn load(&self, compat: bool) -> Result<Vec<Template>, Failure> {
+        let mut findings = Vec::new();
+        let mut templates = Vec::new();
+        for (file, options) in self.files()? {
+            if compat {
+                templates.push(load_as_omnictl(&file, &options).map_err(compat::failure)?);
+                continue;
+            }
+            match template::load_with(&file, &options) {
+                Ok(template) => {
+                    findings.extend(template.validate());
+                    templates.push(template);
+                }
+                Err(errors) => findings.extend(errors),
+            }
         }
-        let failed = |findings| Failure::findings(Exit::Refused, findings);
-        let template = template::load_with(&self.file, &options).map_err(failed)?;
-        let findings = template.validate();
         if findings.is_empty() {
-            Ok(template)
+            Ok(templates)
         } else {
-            Err(failed(findings))
+            Err(Failure::findings(Exit::Refused, findings))
         }
     }
 
-    fn options(&self) -> Result<LoadOptions, Failure> {
+    /// The same, translated to resources.
+    ///
+    /// # Errors
+    /// Their findings; under `compat` the first in omnictl's words.
+    pub fn clusters(&self, compat: bool) -> Result<Vec<ClusterIntent>, Failure> {
+        let mut findings = Vec::new();
+        let mut clusters = Vec::new();
+        if compat {
+            let files = self.files()?.into_iter();
+            return files
+                .map(|(file, options)| as_omnictl(&file, &options).map_err(compat::failure))
+                .collect();
+        }
+        for template in self.load(false)? {
+            match site::cluster_of(template) {
+                Ok(cluster) => clusters.push(cluster),
+                Err(errors) => findings.extend(errors),
+            }
+        }
+        if findings.is_empty() {
+            Ok(clusters)
+        } else {
+            Err(Failure::findings(Exit::Refused, findings))
+        }
+    }
+
+    /// Each template file with what it may read.
+    ///
+    /// # Errors
+    /// Standard input or the directory cannot be read, or there is no template in it.
+    pub fn files(&self) -> Result<Vec<(PathBuf, LoadOptions)>, Failure> {
         let mut options = LoadOptions {
             allowed_dir: Some(self.allowed_dir.clone()),
             text: None,
         };
         if self.file == Path::new("-") {
             let mut text = String::new();
-            std::io::stdin()
+            io::stdin()
                 .read_to_string(&mut text)
-                .map_err(|error| Failure::new(Exit::Error, &error, None))?;
+                .map_err(|error| unreadable("standard input", &error))?;
             options.text = Some(text);
+        } else if self.file.is_dir() {
+            options.allowed_dir = Some(self.allowed_in_directory()?);
+            let mut files = Vec::new();
+            walk(&self.file, &mut files)
+                .map_err(|error| unreadable(&self.file.display().to_string(), &error))?;
+            if files.is_empty() {
+                let error =
+                    Diagnostic::error(format!("no .yaml or .yml file in {}", self.file.display()));
+                return Err(Failure::findings(Exit::Refused, vec![error]));
+            }
+            return Ok(files
+                .into_iter()
+                .map(|file| (file, options.clone()))
+                .collect());
         }
-        Ok(options)
+        Ok(vec![(self.file.clone(), options)])
     }
+
+    /// For a directory, as omnictl has it: relative to its parent, or to itself where the path ends with `/`.
+    fn allowed_in_directory(&self) -> Result<PathBuf, Failure> {
+        let written = self.file.as_os_str().to_string_lossy();
+        let base = if written.ends_with('/') {
+            self.file.as_path()
+        } else {
+            self.file.parent().unwrap_or(Path::new("."))
+        };
+        std::path::absolute(base.join(&self.allowed_dir))
+            .map_err(|error| unreadable(&written, &error))
+    }
+}
+
+fn load_as_omnictl(file: &Path, options: &LoadOptions) -> Result<Template, String> {
+    if let Some(report) = template::omnictl_report(file, options) {
+        return Err(report);
+    }
+    template::load_with(file, options).map_err(|findings| template::listed(&findings))
+}
+
+/// One template as omnictl loads it, or what it says of it.
+pub(super) fn as_omnictl(file: &Path, options: &LoadOptions) -> Result<ClusterIntent, String> {
+    site::cluster_of(load_as_omnictl(file, options)?).map_err(|errors| template::listed(&errors))
+}
+
+fn unreadable(what: &str, error: &io::Error) -> Failure {
+    Failure::message(Exit::Refused, format!("{what} cannot be read: {error}"))
+}
+
+/// Template files below a directory, by name.
+fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut entries: Vec<_> = std::fs::read_dir(directory)?.collect::<Result<_, _>>()?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        // Links to directories are not followed, so there are no circles.
+        if entry.file_type()?.is_dir() {
+            walk(&path, files)?;
+        } else if path
+            .extension()
+            .and_then(|extension| extension.to_str())
+            .is_some_and(|extension| matches!(extension.to_lowercase().as_str(), "yaml" | "yml"))
+        {
+            files.push(path);
+        }
+    }
+    Ok(())
 }

@@ -59,7 +59,10 @@ pub(super) fn of_template(work: &Work<'_>, plan: &mut Plan) -> Gone {
 /// The plan that removes a cluster: Omni takes everything of it along. `before` goes first, phase by phase.
 pub fn cluster_removal(cluster: &str, omni: &OmniView, before: &[Vec<Resource>]) -> Plan {
     let found = &omni.template_resources;
-    let mut plan = Plan::default();
+    let mut plan = Plan {
+        site: cluster.to_owned(),
+        ..Plan::default()
+    };
     let mut deleted = Vec::new();
     for actual in found
         .values()
@@ -79,10 +82,29 @@ pub fn cluster_removal(cluster: &str, omni: &OmniView, before: &[Vec<Resource>])
             Fate::Stays | Fate::LeftAlone => {}
         }
     }
+    if let Some(locked) = locked(cluster, found) {
+        plan.blockers.push(Finding::of(System::Omni, locked));
+    }
     plan.actions
         .extend(before.iter().flatten().map(|actual| delete(actual, omni)));
     plan.actions.extend(ordered(deleted));
     plan
+}
+
+/// Omni refuses to delete a locked cluster.
+fn locked(cluster: &str, found: &Found) -> Option<Diagnostic> {
+    let actual = found.values().find(|actual| {
+        short(&actual.metadata.kind) == "Clusters"
+            && actual.id() == cluster
+            && actual
+                .metadata
+                .annotations
+                .contains_key(labels::CLUSTER_LOCKED)
+    });
+    actual.map(|_| {
+        Diagnostic::error(format!("the cluster {cluster} is locked"))
+            .hint("unlock it in Omni first")
+    })
 }
 
 /// What users manage of a cluster. Kernel arguments and install disks carry no cluster label: theirs is the machine.

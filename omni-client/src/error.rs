@@ -212,7 +212,7 @@ impl Error {
         match status.code {
             3 | 9 => Self::Invalid {
                 lines: findings(&status.message),
-                said: message,
+                said: said(&status.message),
             },
             4 => Self::Unavailable {
                 status: http,
@@ -224,7 +224,7 @@ impl Error {
             6 => Self::Conflict { message },
             7 => Self::Denied {
                 message: findings(&status.message).join("; "),
-                said: message,
+                said: said(&status.message),
             },
             8 | 14 => Self::Unavailable {
                 status: http,
@@ -382,6 +382,15 @@ fn unauthenticated(clock_ahead: Option<i64>, signer: &dyn Signer, wall: SystemTi
         clock_ahead,
         explanation,
     }
+}
+
+/// The server's words, redacted line by line: its lists keep their form.
+fn said(message: &str) -> String {
+    let lines = message.split('\n').map(|line| {
+        let (indent, text) = line.split_at(line.len() - line.trim_start_matches('\t').len());
+        format!("{indent}{}", redact(text, LONGEST_MESSAGE))
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Splits Go's "N errors occurred:" list; nested wrappers are taken off each line.

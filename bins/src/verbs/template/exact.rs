@@ -4,7 +4,7 @@
 use bootstrap_core::apply::{self, Event, Events, write_resources};
 use bootstrap_core::observe::observe_template;
 use bootstrap_core::plan::{Action, Change, Compared, Plan, Rules, diff as diff_of, plan_cluster};
-use bootstrap_core::ports::Ports;
+use bootstrap_core::ports::{Failure as Failed, Ports};
 use bootstrap_core::site::ClusterIntent;
 use tokio::sync::{mpsc, watch};
 
@@ -85,7 +85,15 @@ async fn plan_of(cluster: &ClusterIntent, ports: &Ports) -> Result<Plan, String>
     let syncing = |text: String| format!("error syncing template: {text}");
     let view = observe_template(cluster, ports.omni.as_ref(), false)
         .await
-        .map_err(|error| syncing(compat::port_error(&error)))?;
+        .map_err(|error| {
+            let text = compat::port_error(&error);
+            // omnictl asks for the server's version first, so there it is no part of the sync.
+            if error.failure == Failed::Unreachable {
+                text
+            } else {
+                syncing(text)
+            }
+        })?;
     let plan = plan_cluster(cluster, &view, RULES);
     match plan.needs_person.first() {
         Some(finding) => Err(syncing(finding.diagnostic.message.clone())),

@@ -544,7 +544,7 @@ async fn a_smaller_set_is_shown_as_what_it_is() {
     let smaller = planned(|allocation| allocation["machine_count"] = json!(1));
     assert_eq!(smaller.actions[0].effect, Effect::DestroysMachines);
     insta::assert_snapshot!(render(&smaller).replace(&site.clusters[0].template.path().display().to_string(), "TEMPLATE"), @r"
-      - MachineSets homelab-workers  (destroys machines that run now)
+      - MachineSets homelab-workers  (destroys or wipes machines that run now)
           it differs from TEMPLATE
           ~ size 2 -> 1: Omni destroys the oldest machine
     Plan: 0 to add, 0 to change, 1 to remove; 0 machines to come, 0 reservations, 0 GPUs; 1 machine set shrinks and machines of it are destroyed.

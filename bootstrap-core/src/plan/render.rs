@@ -122,7 +122,7 @@ fn effect(effect: Effect) -> &'static str {
         Effect::None => "",
         Effect::MayRebootNodes => "  (may reboot nodes, one after another)",
         Effect::RollingUpgrade => "  (rolling upgrade, in this order)",
-        Effect::DestroysMachines => "  (destroys machines that run now)",
+        Effect::DestroysMachines => "  (destroys or wipes machines that run now)",
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn of_update(
         );
     }
     if talos || kubernetes {
-        detail.extend(locked(work.omni, &work.cluster.name));
+        detail.extend(locked(work));
     }
     let effect = if destroyed > 0 {
         Effect::DestroysMachines
@@ -95,17 +95,13 @@ fn parallelism(set: &Value) -> u64 {
     most.filter(|_| rolling).unwrap_or(1)
 }
 
-fn locked(omni: &OmniView, cluster: &str) -> Option<String> {
-    let ids: Vec<&str> = omni
-        .template_resources
-        .values()
-        .filter(|node| {
-            node.metadata.kind == kinds::MACHINE_SET_NODE.name
-                && node.label(labels::CLUSTER) == Some(cluster)
-                && node.metadata.annotations.contains_key(labels::LOCKED)
-        })
-        .map(Resource::id)
-        .collect();
+fn locked(work: &Work<'_>) -> Option<String> {
+    let locked = work
+        .cluster
+        .resources
+        .iter()
+        .filter(|resource| resource.metadata.annotations.contains_key(labels::LOCKED));
+    let ids: Vec<&str> = locked.map(Resource::id).collect();
     (!ids.is_empty()).then(|| {
         format!(
             "  locked machines wait until they are unlocked: {}",

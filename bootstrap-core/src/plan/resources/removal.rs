@@ -186,7 +186,7 @@ fn delete(actual: &Resource, omni: &OmniView) -> Action {
         }
         "Clusters" => {
             effect = Effect::DestroysMachines;
-            detail.push("with its machine sets, patches and everything else of it".to_owned());
+            detail.push(goes_along(omni, actual.id()));
         }
         "Links" => {
             detail.push("its machine is removed from Omni without being wiped".to_owned());
@@ -202,6 +202,23 @@ fn delete(actual: &Resource, omni: &OmniView) -> Action {
             seen: actual.clone(),
         },
     }
+}
+
+/// What Omni takes along with a cluster.
+fn goes_along(omni: &OmniView, cluster: &str) -> String {
+    let count = |kind: &str| {
+        let all = omni.template_resources.values();
+        all.filter(|resource| {
+            short(&resource.metadata.kind) == kind && resource.label(labels::CLUSTER) == Some(cluster)
+        })
+        .count()
+    };
+    format!(
+        "with its machines ({}), machine sets ({}), patches ({}) and everything else of it",
+        count("MachineSetNodes"),
+        count("MachineSets"),
+        count("ConfigPatches")
+    )
 }
 
 fn leaving(machines: u64) -> String {

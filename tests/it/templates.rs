@@ -1,4 +1,5 @@
-//! Cluster templates against a simulated Omni: what a sync makes, changes, removes and leaves alone.
+//! Cluster templates against a simulated Omni: what a sync makes, changes, removes and leaves alone, also when it dies
+//! on the way.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use site_simulator::world::omni::store::Refusal;
 use site_simulator::{Faults, World, derive, in_memory};
 
 use crate::engine::example;
+use crate::tripwire::{Point, Tripwire};
 
 const BASE: &str = "\
 kind: Cluster
@@ -95,6 +97,15 @@ impl Lab {
     }
 
     pub(crate) async fn write(&self, plan: &Plan, timeout: Duration) -> (Written, Vec<Event>) {
+        self.write_through(self.omni.as_ref(), plan, timeout).await
+    }
+
+    async fn write_through(
+        &self,
+        omni: &dyn Omni,
+        plan: &Plan,
+        timeout: Duration,
+    ) -> (Written, Vec<Event>) {
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let (_keep, stop) = tokio::sync::watch::channel(false);
         let how = How {
@@ -105,7 +116,7 @@ impl Lab {
         };
         let actions: Vec<&Action> = plan.actions.iter().collect();
         let written = write_resources(
-            self.omni.as_ref(),
+            omni,
             self.clock.as_ref(),
             &actions,
             &how,
@@ -652,4 +663,64 @@ async fn a_cluster_goes_with_everything_of_it_and_leaves_what_is_the_machines() 
     assert!(cluster_removal("lab", &view, &before).is_empty());
     // It can be made again: what stayed with the machines is taken over.
     lab.sync(BASE, CAREFUL).await;
+}
+
+/// What a user wrote, without what time and controllers do to it.
+async fn decided(lab: &Lab) -> Vec<String> {
+    let found = bootstrap_core::observe::resources_of("lab", &[], lab.omni.as_ref())
+        .await
+        .expect("Omni can be read");
+    let one = |resource: &Resource| {
+        let metadata = &resource.metadata;
+        format!(
+            "{} {} {:?} {:?} {}",
+            metadata.kind, metadata.id, metadata.labels, metadata.annotations, resource.spec
+        )
+    };
+    found.values().map(one).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn death_around_any_write_or_a_lost_answer_ends_the_same() {
+    let changed = BASE
+        .replace("a: \"1\"", "a: \"9\"")
+        .replace("{team: a}", "{stage: test}")
+        .replace("name: two\n", "name: three\n")
+        .replace("  - 00000000-0000-4000-8000-000000000003\n", "")
+        .replace("kernelArgs: [quiet]\n", "systemExtensions: []\n");
+    let mut expected = None;
+    let mut points = 0;
+    for make in [
+        Point::Before as fn(usize) -> Point,
+        Point::After,
+        Point::Lost,
+    ] {
+        for number in 1.. {
+            let lab = Lab::open().await;
+            lab.sync(BASE, CAREFUL).await;
+            let plan = lab.plan(&changed, CAREFUL).await;
+            let wire = Tripwire::at(make(number));
+            let omni = wire.omni(&lab.omni);
+            tokio::select! {
+                biased;
+                () = wire.death() => {}
+                (written, _) = lab.write_through(omni.as_ref(), &plan, Duration::from_mins(5)) => {
+                    assert!(written.is_complete(), "{number}: {written:#?}");
+                }
+            }
+            let writes = wire.writes().len();
+            lab.sync(&changed, CAREFUL).await;
+            let end = decided(&lab).await;
+            assert_eq!(
+                *expected.get_or_insert_with(|| end.clone()),
+                end,
+                "{number}"
+            );
+            if writes < number {
+                break;
+            }
+            points += 1;
+        }
+    }
+    assert!(points > 20, "{points}");
 }

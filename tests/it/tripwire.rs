@@ -104,14 +104,19 @@ impl Tripwire {
         answer
     }
 
+    /// Omni through this wire.
+    pub(crate) fn omni(self: &Arc<Self>, port: &Arc<dyn Omni>) -> Arc<dyn Omni> {
+        Arc::new(Wired {
+            wire: Arc::clone(self),
+            port: Arc::clone(port),
+            provider: String::new(),
+        })
+    }
+
     /// These ports through this wire.
     pub(crate) fn wire(self: &Arc<Self>, ports: &Ports) -> Ports {
         Ports {
-            omni: Arc::new(Wired {
-                wire: Arc::clone(self),
-                port: Arc::clone(&ports.omni),
-                provider: String::new(),
-            }),
+            omni: self.omni(&ports.omni),
             hypervisors: ports
                 .hypervisors
                 .iter()

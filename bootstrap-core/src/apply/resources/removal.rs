@@ -9,7 +9,7 @@ use super::{Event, Writer, Written, changed, refused};
 use crate::meaning::same_spec;
 use crate::observe::find_each;
 use crate::plan::{Action, Change};
-use crate::ports::{PortError, PortResult};
+use crate::ports::{Failure, PortError, PortResult};
 
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -80,8 +80,18 @@ impl Writer<'_> {
                 return Err(changed(seen.id()));
             }
         }
-        self.omni.teardown(&kind, seen.id()).await?;
-        Ok(true)
+        let Err(error) = self.omni.teardown(&kind, seen.id()).await else {
+            return Ok(true);
+        };
+        if error.failure != Failure::Unreachable {
+            return Err(error);
+        }
+        // A lost answer may have been a success.
+        match self.omni.get(&kind, seen.id()).await {
+            Ok(Some(now)) if !now.is_tearing_down() => Err(error),
+            Ok(_) => Ok(true),
+            Err(_) => Err(error),
+        }
     }
 
     async fn wait_until_gone(&self, mut going: Vec<(String, Resource)>, written: &mut Written) {

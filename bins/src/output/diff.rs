@@ -86,6 +86,10 @@ mod tests {
                 "+    token: (hidden, it may be secret: --show-secrets)",
             ),
             ("+    name: abc", "+    name: abc"),
+            (
+                "+  id: 400-cm-1f0a9b3c-c798-4da7-a410-f09abb48c8d8-host",
+                "+  id: 400-cm-1f0a9b3c-c798-4da7-a410-f09abb48c8d8-host",
+            ),
             ("@@ -1,2 +3,4 @@", "@@ -1,2 +3,4 @@"),
         ] {
             let shown = if hides("", line) {

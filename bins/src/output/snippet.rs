@@ -222,8 +222,11 @@ fn secret_key_ends(line: &str) -> bool {
         .any(|name| key.trim_end_matches(['"', '\'']).ends_with(name))
 }
 
-/// Long and of mixed characters, as keys and tokens are. Addresses, versions and paths are not.
+/// Long and of mixed characters, as keys and tokens are. Addresses, versions, paths and machines' UUIDs are not.
 fn looks_random(word: &str) -> bool {
+    if holds_uuid(word) {
+        return false;
+    }
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
     let pieces = word
@@ -232,6 +235,15 @@ fn looks_random(word: &str) -> bool {
         .max()
         .unwrap_or_default();
     digits >= 4 && letters >= 4 && digits + letters >= 24 && pieces >= 8
+}
+
+fn holds_uuid(word: &str) -> bool {
+    let groups: Vec<&str> = word.split('-').collect();
+    groups.windows(5).any(|five| {
+        five.iter().zip([8, 4, 4, 4, 12]).all(|(group, length)| {
+            group.len() == length && group.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+    })
 }
 
 #[cfg(test)]

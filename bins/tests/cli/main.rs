@@ -16,3 +16,4 @@ mod harness;
 mod kill;
 mod rehearse;
 mod secrets;
+mod template;

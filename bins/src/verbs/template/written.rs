@@ -87,11 +87,10 @@ fn report(
 
 fn summary(plan: &Plan, written: &Written) -> String {
     if written.is_complete() {
-        return format!(
-            "{}: done, {} resources written",
-            plan.site,
-            written.done.len()
-        );
+        return match written.done.len() {
+            1 => format!("{}: done, 1 change", plan.site),
+            several => format!("{}: done, {several} changes", plan.site),
+        };
     }
     let mut text = format!(
         "{}: {} done, {} failed, {} not begun",

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use api_transport::{Clock, TokioClock};
@@ -12,10 +13,12 @@ use bootstrap_core::plan::{
     Action, Change, Effect, Plan, Rules, cluster_removal, plan_cluster, render_action,
     summary_of_resources,
 };
-use bootstrap_core::ports::Omni;
+use bootstrap_core::ports::{Omni, PortResult};
 use bootstrap_core::site::{self, ClusterIntent, cluster_of};
 use bootstrap_core::template::{LoadOptions, load_with};
-use omni_client::{Resource, kinds, labels};
+use futures_util::stream::BoxStream;
+use omni_client::{Kind, Resource, kinds, labels};
+use secrecy::SecretString;
 use serde_json::json;
 use site_simulator::world::omni::store::Refusal;
 use site_simulator::{Faults, World, derive, in_memory};
@@ -141,12 +144,12 @@ impl Lab {
         plan
     }
 
-    async fn get(&self, kind: &omni_client::Kind, id: &str) -> Option<Resource> {
+    async fn get(&self, kind: &Kind, id: &str) -> Option<Resource> {
         self.omni.get(kind, id).await.expect("Omni can be read")
     }
 
     /// A change by somebody else.
-    async fn by_hand(&self, kind: &omni_client::Kind, id: &str, change: impl Fn(&mut Resource)) {
+    async fn by_hand(&self, kind: &Kind, id: &str, change: impl Fn(&mut Resource)) {
         for _ in 0..5 {
             let mut resource = self.get(kind, id).await.expect("it is there");
             change(&mut resource);
@@ -157,7 +160,7 @@ impl Lab {
         panic!("{id} keeps changing");
     }
 
-    async fn make(&self, kind: &omni_client::Kind, id: &str, change: impl Fn(&mut Resource)) {
+    async fn make(&self, kind: &Kind, id: &str, change: impl Fn(&mut Resource)) {
         let mut resource = Resource::new(kind, id).with_label(labels::CLUSTER, "lab");
         change(&mut resource);
         self.omni.create(&resource).await.expect("it can be made");
@@ -723,4 +726,88 @@ async fn death_around_any_write_or_a_lost_answer_ends_the_same() {
         }
     }
     assert!(points > 20, "{points}");
+}
+
+/// Omni with its calls counted: reads, and writes.
+struct Counted {
+    omni: Arc<dyn Omni>,
+    reads: AtomicUsize,
+    writes: AtomicUsize,
+}
+
+impl Counted {
+    fn take(&self) -> (usize, usize) {
+        (
+            self.reads.swap(0, Ordering::Relaxed),
+            self.writes.swap(0, Ordering::Relaxed),
+        )
+    }
+}
+
+#[async_trait::async_trait]
+impl Omni for Counted {
+    async fn get(&self, kind: &Kind, id: &str) -> PortResult<Option<Resource>> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.omni.get(kind, id).await
+    }
+    async fn list(&self, kind: &Kind, selector: Option<&str>) -> PortResult<Vec<Resource>> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.omni.list(kind, selector).await
+    }
+    async fn create(&self, resource: &Resource) -> PortResult<()> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.omni.create(resource).await
+    }
+    async fn update(&self, resource: &Resource) -> PortResult<()> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.omni.update(resource).await
+    }
+    async fn teardown(&self, kind: &Kind, id: &str) -> PortResult<()> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.omni.teardown(kind, id).await
+    }
+    async fn watch(
+        &self,
+        kind: &Kind,
+    ) -> PortResult<BoxStream<'static, PortResult<omni_client::Event>>> {
+        self.omni.watch(kind).await
+    }
+    async fn kubeconfig(&self, cluster: &str) -> PortResult<SecretString> {
+        self.omni.kubeconfig(cluster).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_do_not_grow_with_machines_and_writes_are_one_a_resource() {
+    let mut reads = Vec::new();
+    for machines in [3, 60] {
+        let mut lab = Lab::open().await;
+        let counted = Arc::new(Counted {
+            omni: Arc::clone(&lab.omni),
+            reads: AtomicUsize::new(0),
+            writes: AtomicUsize::new(0),
+        });
+        lab.omni = Arc::clone(&counted) as Arc<dyn Omni>;
+        let id = |number: usize| format!("00000000-0000-4000-8000-{number:012}");
+        let mut text = "kind: Cluster\nname: lab\nkubernetes: {version: v1.36.2}\ntalos: {version: v1.13.7}\n---\nkind: ControlPlane\n---\nkind: Workers\nmachines:\n".to_owned();
+        for number in 0..machines {
+            text += &format!("  - {}\n", id(number));
+        }
+        for number in 0..machines {
+            text += &format!(
+                "---\nkind: Machine\nname: {}\npatches: [{{name: n, inline: {{machine: {{sysctls: {{a: \"{number}\"}}}}}}}}]\n",
+                id(number)
+            );
+        }
+        let plan = lab.plan(&text, CAREFUL).await;
+        reads.push(counted.take());
+        let (written, _) = lab.write(&plan, Duration::from_mins(5)).await;
+        assert!(written.is_complete(), "{written:#?}");
+        assert_eq!(counted.take().1, plan.actions.len());
+        let again = lab.plan(&text, CAREFUL).await;
+        assert!(again.is_empty());
+        reads.push(counted.take());
+    }
+    // A cluster that is not there yet costs a look for each machine set's name.
+    assert_eq!(reads, [(14, 0), (12, 0), (14, 0), (12, 0)]);
 }

@@ -301,12 +301,20 @@ async fn nothing_is_written_where_something_is_foreseen_to_fail() {
     lab: 4 to add, 0 to change, 0 to remove.
     ---- stderr, code 5
     error: omni: Omni does not know Talos 1.13.6
-    --> t.yaml
-     = hint: it knows 1.13.7, 1.12.2
+     --> t.yaml:1:1
+      |
+    1 | kind: Cluster
+      | ^^^^
+      |
+      = hint: it knows 1.13.7, 1.12.2
 
     error: omni: MachineSets lab-workers: the machine class home-worker makes machines, so `unlimited` is no size for it
-    --> t.yaml
-     = hint: give a number as `machineClass.size`
+      --> t.yaml:15:1
+       |
+    15 | kind: Workers
+       | ^^^^
+       |
+       = hint: give a number as `machineClass.size`
     nothing was written
     ");
     insta::assert_snapshot!(shown(&call(&loopback, &["validate", "-f", "t.yaml"]).await), @r"

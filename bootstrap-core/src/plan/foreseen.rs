@@ -5,7 +5,7 @@ use omni_client::{Resource, labels};
 use serde_json::Value;
 
 use super::{Change, Finding, Plan};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Origin};
 use crate::observe::OmniView;
 use crate::ports::System;
 use crate::site::ClusterIntent;
@@ -16,7 +16,7 @@ const MOST_EXTENSIONS: usize = 256;
 const SHORTEST_INTERVAL: f64 = 5.0;
 
 pub(super) fn check(cluster: &ClusterIntent, omni: &OmniView, plan: &mut Plan) {
-    let mut refusals: Vec<(String, &str)> = Vec::new();
+    let mut refusals: Vec<(String, &str, Origin)> = Vec::new();
     let actual = omni.template_resources.values().find(|actual| {
         actual.metadata.kind.starts_with("Clusters.") && actual.id() == cluster.name
     });
@@ -40,6 +40,7 @@ pub(super) fn check(cluster: &ClusterIntent, omni: &OmniView, plan: &mut Plan) {
                     cluster.name
                 ),
                 "unlock it in Omni first",
+                cluster.origin_of(resource).clone(),
             ));
             continue;
         }
@@ -51,12 +52,13 @@ pub(super) fn check(cluster: &ClusterIntent, omni: &OmniView, plan: &mut Plan) {
             Change::DeleteResource { seen } => of_removal(seen),
             _ => None,
         };
-        refusals.extend(found.map(|(what, hint)| (format!("{name}: {what}"), hint)));
+        refusals.extend(found.map(|(what, hint)| {
+            let origin = cluster.origin_of(resource).clone();
+            (format!("{name}: {what}"), hint, origin)
+        }));
     }
-    for (message, hint) in refusals {
-        let error = Diagnostic::error(message)
-            .at(cluster.origin.clone())
-            .hint(hint);
+    for (message, hint, origin) in refusals {
+        let error = Diagnostic::error(message).at(origin).hint(hint);
         plan.blockers.push(Finding::of(System::Omni, error));
     }
 }
@@ -73,7 +75,7 @@ pub fn of_template(cluster: &ClusterIntent) -> Vec<Diagnostic> {
         );
         Some(
             Diagnostic::warning(message)
-                .at(cluster.origin.clone())
+                .at(cluster.origin_of(resource).clone())
                 .hint(hint),
         )
     });

@@ -228,8 +228,8 @@ fn cluster(
     };
     let views = template.machine_sets();
     check_set_names(&draft, &views, template.path(), &mut reader.findings);
-    let resources = translated(&template, &mut reader.findings);
-    let mut cluster = bare(template, resources, draft.origin.clone());
+    let placed = translated(&template, &mut reader.findings);
+    let mut cluster = bare(template, placed, draft.origin.clone());
     learn_from_patches(&mut cluster, &views);
     let (mut drafts, network) = (draft.sets, draft.network);
     for view in views {
@@ -254,10 +254,12 @@ fn cluster(
     Some(cluster)
 }
 
-fn bare(template: Template, resources: Vec<Resource>, origin: Origin) -> ClusterIntent {
+fn bare(template: Template, placed: Vec<(Resource, Origin)>, origin: Origin) -> ClusterIntent {
+    let (resources, origins) = placed.into_iter().unzip();
     ClusterIntent {
         name: template.cluster_name().to_owned(),
         resources,
+        origins,
         machine_sets: Vec::new(),
         talos_version: template.talos_version().to_owned(),
         kubernetes_version: template.kubernetes_version().to_owned(),
@@ -273,13 +275,19 @@ fn bare(template: Template, resources: Vec<Resource>, origin: Origin) -> Cluster
 /// # Errors
 /// What keeps it from being translated.
 pub fn cluster_of(template: Template) -> Result<ClusterIntent, Vec<Diagnostic>> {
-    let resources = template.translate()?;
-    let origin = Origin {
-        file: template.path().to_owned(),
-        ..Origin::default()
-    };
+    let placed = template.translate_with_places()?;
+    let origin = placed
+        .iter()
+        .find(|(resource, _)| resource.metadata.kind.starts_with("Clusters."))
+        .map_or_else(
+            || Origin {
+                file: template.path().to_owned(),
+                ..Origin::default()
+            },
+            |(_, origin)| origin.clone(),
+        );
     let views = template.machine_sets();
-    let mut cluster = bare(template, resources, origin);
+    let mut cluster = bare(template, placed, origin);
     cluster.machine_sets = views
         .into_iter()
         .map(|view| machine_set(view, None, None))
@@ -311,7 +319,7 @@ fn check_set_names(
     }
 }
 
-fn translated(template: &Template, findings: &mut Vec<Diagnostic>) -> Vec<Resource> {
+fn translated(template: &Template, findings: &mut Vec<Diagnostic>) -> Vec<(Resource, Origin)> {
     let invalid = template.validate();
     if !invalid.is_empty() {
         let stops = invalid
@@ -322,7 +330,7 @@ fn translated(template: &Template, findings: &mut Vec<Diagnostic>) -> Vec<Resour
             return Vec::new();
         }
     }
-    template.translate().unwrap_or_else(|errors| {
+    template.translate_with_places().unwrap_or_else(|errors| {
         findings.extend(errors);
         Vec::new()
     })

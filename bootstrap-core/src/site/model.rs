@@ -230,6 +230,8 @@ pub struct ClusterIntent {
     pub template: Template,
     /// The template's resources, translated, in document order.
     pub resources: Vec<Resource>,
+    /// Where the template asks for each of them.
+    pub origins: Vec<Origin>,
     /// Every machine set of the template.
     pub machine_sets: Vec<MachineSetIntent>,
     /// Talos version without `v`.
@@ -271,6 +273,18 @@ pub struct Site {
     pub unchecked: Vec<Diagnostic>,
     /// Machine sets whose patches do not set `dns.nodeResolvers`: nothing may be written while there are any.
     pub resolver_findings: Vec<Diagnostic>,
+}
+
+impl ClusterIntent {
+    /// Where the template asks for a resource; where the cluster stands for one it does not have.
+    pub fn origin_of(&self, resource: &Resource) -> &Origin {
+        let same = |wanted: &Resource| {
+            wanted.metadata.kind == resource.metadata.kind && wanted.id() == resource.id()
+        };
+        let at = self.resources.iter().position(same);
+        at.and_then(|at| self.origins.get(at))
+            .unwrap_or(&self.origin)
+    }
 }
 
 impl Site {

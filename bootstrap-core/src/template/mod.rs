@@ -178,6 +178,12 @@ impl Template {
 
     /// The resources in document order, specs as the API takes them.
     pub fn translate(&self) -> Result<Vec<Resource>, Vec<Diagnostic>> {
+        let placed = self.translate_with_places()?.into_iter();
+        Ok(placed.map(|(resource, _)| resource).collect())
+    }
+
+    /// The same, each with the place that asks for it.
+    pub fn translate_with_places(&self) -> Result<Vec<(Resource, Origin)>, Vec<Diagnostic>> {
         translate::translate(&self.documents)
     }
 

@@ -36,9 +36,9 @@ struct Context<'t> {
 }
 
 /// A resource and where the template asks for it.
-type Placed = (Resource, Origin);
+pub(super) type Placed = (Resource, Origin);
 
-pub(super) fn translate(documents: &[Document]) -> Result<Vec<Resource>, Vec<Diagnostic>> {
+pub(super) fn translate(documents: &[Document]) -> Result<Vec<Placed>, Vec<Diagnostic>> {
     let context = Context::of(documents);
     let mut errors = Vec::new();
     let mut resources = Vec::new();
@@ -56,10 +56,7 @@ pub(super) fn translate(documents: &[Document]) -> Result<Vec<Resource>, Vec<Dia
     }
     errors.extend(duplicates(&resources));
     if errors.is_empty() {
-        Ok(resources
-            .into_iter()
-            .map(|(resource, _)| resource)
-            .collect())
+        Ok(resources)
     } else {
         Err(errors)
     }

@@ -104,8 +104,10 @@ fn show(
     verbose: bool,
     screen: &mut Screen,
 ) -> Result<Option<Exit>, Failure> {
+    let is_blocked = plans.iter().any(Plan::is_blocked);
     if arguments.output.format == Format::Table {
-        for plan in plans {
+        // A plan that cannot be carried out would only hide why.
+        for plan in plans.iter().filter(|_| !is_blocked) {
             if verbose {
                 print_changes(plan, Shown::of(arguments.choice.show_secrets), screen);
             } else {

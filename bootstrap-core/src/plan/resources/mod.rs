@@ -61,7 +61,7 @@ pub(super) fn work(cluster: &ClusterIntent, omni: &OmniView, rules: Rules, plan:
                     None => changed.extend(work.update(actual, wanted)),
                     Some(problem) => plan.needs_person.push(Finding::of(
                         System::Omni,
-                        problem.at(cluster.origin.clone()),
+                        problem.at(cluster.origin_of(wanted).clone()),
                     )),
                 },
             }

@@ -254,3 +254,61 @@ async fn a_step_without_progress_is_told_with_its_causes() {
         "{message}"
     );
 }
+
+/// The site with one of its machine sets taken out of the template and of the site file.
+fn without(mut site: Site, set: &str) -> Site {
+    for cluster in &mut site.clusters {
+        cluster.machine_sets.retain(|found| found.id != set);
+        let is_of_set = |resource: &Resource| {
+            resource.metadata.id == set
+                || resource.label(omni_client::labels::MACHINE_SET) == Some(set)
+        };
+        cluster.resources.retain(|resource| !is_of_set(resource));
+    }
+    site
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_set_that_left_the_template_goes_with_its_machines_and_addresses() {
+    let site = site::load(&example()).expect("the example loads");
+    let mut lab = lab(site.clone(), 17, Faults::default()).await;
+    let (outcome, _) = lab.apply(&lab.plan().await).await;
+    assert!(outcome.reached, "{:#?}", outcome.failures);
+    lab.site = Arc::new(without(site, "homelab-workers"));
+    let plan = lab.plan().await;
+    insta::assert_snapshot!(bootstrap_core::plan::render(&plan), @r"
+      - MachineSets homelab-workers  (destroys or wipes machines that run now)
+          Omni has it, the template does not
+          2 machines of it are destroyed or wiped
+      - ExtensionsConfigurations schematic-homelab-workers
+          Omni has it, the template does not
+      - ConfigPatches 400-homelab-workers-patches/resolvers.yaml
+          Omni has it, the template does not
+      - ConfigPatches 401-homelab-workers-patches/storage.yaml
+          Omni has it, the template does not
+    Plan: 0 to add, 0 to change, 4 to remove; 0 machines to come, 0 reservations, 0 GPUs.
+    ");
+    let (outcome, _) = lab.apply(&plan).await;
+    assert!(
+        outcome.failures.is_empty() && outcome.reached,
+        "{:#?}",
+        outcome.failures
+    );
+    // The gateway is asked again once the machines are gone.
+    let released = lab.plan().await;
+    insta::assert_snapshot!(bootstrap_core::plan::render(&released), @r"
+      - reservation of 172.16.8.22 for bc:24:11:a6:1e:bb
+          we made it for homelab-workers-s87mgc, which is gone
+      - reservation of 172.16.8.21 for bc:24:11:ba:4e:73
+          we made it for homelab-workers-6tqwtn, which is gone
+    Plan: 0 to add, 0 to change, 2 to remove; 0 machines to come, 0 reservations, 0 GPUs.
+    ");
+    let (outcome, _) = lab.apply(&released).await;
+    assert!(
+        outcome.failures.is_empty() && outcome.reached,
+        "{:#?}",
+        outcome.failures
+    );
+    let left = lab.plan().await;
+    assert!(left.is_empty(), "{}", bootstrap_core::plan::render(&left));
+}

@@ -255,7 +255,12 @@ fn cluster(
 }
 
 fn bare(template: Template, placed: Vec<(Resource, Origin)>, origin: Origin) -> ClusterIntent {
-    let (resources, origins) = placed.into_iter().unzip();
+    let (mut resources, mut origins) = (Vec::new(), BTreeMap::new());
+    for (resource, place) in placed {
+        let metadata = &resource.metadata;
+        origins.insert((metadata.kind.clone(), metadata.id.clone()), place);
+        resources.push(resource);
+    }
     ClusterIntent {
         name: template.cluster_name().to_owned(),
         resources,

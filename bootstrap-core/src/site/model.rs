@@ -230,8 +230,8 @@ pub struct ClusterIntent {
     pub template: Template,
     /// The template's resources, translated, in document order.
     pub resources: Vec<Resource>,
-    /// Where the template asks for each of them.
-    pub origins: Vec<Origin>,
+    /// Where the template asks for them, by type and id.
+    pub origins: BTreeMap<(String, String), Origin>,
     /// Every machine set of the template.
     pub machine_sets: Vec<MachineSetIntent>,
     /// Talos version without `v`.
@@ -278,11 +278,9 @@ pub struct Site {
 impl ClusterIntent {
     /// Where the template asks for a resource; where the cluster stands for one it does not have.
     pub fn origin_of(&self, resource: &Resource) -> &Origin {
-        let same = |wanted: &Resource| {
-            wanted.metadata.kind == resource.metadata.kind && wanted.id() == resource.id()
-        };
-        let at = self.resources.iter().position(same);
-        at.and_then(|at| self.origins.get(at))
+        let metadata = &resource.metadata;
+        self.origins
+            .get(&(metadata.kind.clone(), metadata.id.clone()))
             .unwrap_or(&self.origin)
     }
 }

@@ -250,6 +250,14 @@ fn ordered(mut deleted: Vec<Action>) -> Vec<Action> {
             _ => !goes("Clusters", resource.label(labels::CLUSTER)),
         }
     });
+    // A patch of machines that go changes nothing for those that stay.
+    for action in &mut deleted {
+        let resource = action.change.resource();
+        let set = resource.and_then(|resource| resource.label(labels::MACHINE_SET));
+        if action.effect == Effect::MayRebootNodes && goes("MachineSets", set) {
+            action.effect = Effect::None;
+        }
+    }
     deleted.sort_by_key(|action| {
         let kind = action
             .change

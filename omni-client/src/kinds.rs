@@ -85,6 +85,8 @@ kinds! {
     TALOS_EXTENSIONS = "default" "TalosExtensions.omni.sidero.dev";
     /// The server's version. Id: `current`.
     SYS_VERSION = "ephemeral" "SysVersions.system.sidero.dev";
+    /// What the key may do with a cluster, access policies included. Id: cluster.
+    CLUSTER_PERMISSIONS = "virtual" "ClusterPermissions.omni.sidero.dev";
     /// Who the key belongs to. Id: `current`.
     CURRENT_USER = "virtual" "CurrentUsers.omni.sidero.dev";
 }

@@ -38,6 +38,8 @@ pub struct Snapshot {
 pub struct OmniView {
     /// This credential's role, e.g. `Operator`.
     pub role: Option<String>,
+    /// Whether an access policy lets this credential write the cluster whatever its role; not read for whole sites.
+    pub may_write_cluster: bool,
     /// Machine classes by id.
     pub machine_classes: BTreeMap<String, Resource>,
     /// Resources of our clusters of the kinds a template makes, by kind and id.

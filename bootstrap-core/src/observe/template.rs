@@ -141,8 +141,9 @@ async fn observe_around(cluster: &ClusterIntent, omni: &dyn Omni) -> PortResult<
         }
     };
     let by_class = cluster.machine_sets.iter().any(|set| set.class.is_some());
-    let (user, versions, extensions, classes, machines, requests) = tokio::try_join!(
+    let (user, rights, versions, extensions, classes, machines, requests) = tokio::try_join!(
         omni.get(&kinds::CURRENT_USER, "current"),
+        omni.get(&kinds::CLUSTER_PERMISSIONS, &cluster.name),
         omni.list(&kinds::TALOS_VERSION, None),
         async {
             if has(&kinds::EXTENSIONS_CONFIGURATION) {
@@ -162,6 +163,7 @@ async fn observe_around(cluster: &ClusterIntent, omni: &dyn Omni) -> PortResult<
             .map(|user| read::<CurrentUser>(&user))
             .transpose()?
             .map(|user| user.role),
+        may_write_cluster: rights.is_some_and(|rights| may_write(&rights)),
         talos_versions: talos_versions(versions)?,
         extensions: extensions
             .iter()
@@ -178,6 +180,16 @@ async fn observe_around(cluster: &ClusterIntent, omni: &dyn Omni) -> PortResult<
         requests: requests_of_sets(sets.collect(), &requests, &[])?,
         ..OmniView::default()
     })
+}
+
+fn may_write(rights: &Resource) -> bool {
+    [
+        "can_update_talos",
+        "can_manage_config_patches",
+        "can_add_machines",
+    ]
+    .iter()
+    .all(|right| rights.spec.get(*right) == Some(&serde_json::Value::Bool(true)))
 }
 
 /// What there is of a cluster that is to go, and, with `away_too`, what of its disconnected machines goes before it:

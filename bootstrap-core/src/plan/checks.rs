@@ -62,7 +62,7 @@ fn check_omni_role(omni: &OmniView, origin: Option<&Origin>, plan: &mut Plan) {
         plan.warnings.push(Finding::of(System::Omni, warning));
         return;
     };
-    if !matches!(role, "Operator" | "Admin") {
+    if !matches!(role, "Operator" | "Admin") && !omni.may_write_cluster {
         let error = at(Diagnostic::error(format!("the key has the role {role}, which cannot create clusters")))
             .hint("make a service account with the role Operator: `omnictl serviceaccount create NAME --role Operator --use-user-role=false`");
         plan.blockers.push(Finding::of(System::Omni, error));

@@ -31,6 +31,11 @@ pub(super) fn of_update(
         detail.extend(allocation);
     }
     detail.extend(metadata_lines(&actual.metadata, &next.metadata));
+    let mark = labels::MANAGED_BY_CLUSTER_TEMPLATES;
+    let has_mark = |resource: &Resource| resource.metadata.annotations.contains_key(mark);
+    if short(&next.metadata.kind) == "Clusters" && has_mark(next) && !has_mark(actual) {
+        detail.push("  made without a template: from now on this one decides".to_owned());
+    }
     let (talos, kubernetes) = (
         is_bumped(actual, next, "talos_version"),
         is_bumped(actual, next, "kubernetes_version"),

@@ -9,9 +9,9 @@ use bins::run;
 use bins::verbs::template;
 use clap::{Parser, Subcommand};
 
-/// Work with Omni cluster templates
+/// Cluster templates: the same files as `omnictl cluster template` takes, and the same resources byte for byte
 #[derive(Debug, Parser)]
-#[command(name = "omni-cluster-template", version, arg_required_else_help = true)]
+#[command(name = "omni-cluster-template", version, arg_required_else_help = true, after_help = template::EXAMPLES)]
 struct Arguments {
     #[command(flatten)]
     common: Common,

@@ -72,16 +72,15 @@ fn rank(value: &Value) -> u8 {
 
 /// Letters after everything else, runs of digits by their number.
 fn natural(left: &str, right: &str) -> Ordering {
-    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    let Some(at) = left
-        .iter()
-        .zip(&right)
-        .position(|(one, other)| one != other)
-    else {
+    let differing = left
+        .char_indices()
+        .zip(right.chars())
+        .find(|((_, one), other)| one != other);
+    let Some(((at, one), other)) = differing else {
         return left.len().cmp(&right.len());
     };
-    let (one, other) = (left[at], right[at]);
-    let after_digit = at > 0 && is_digit(left[at - 1]);
+    let before = &left[..at];
+    let after_digit = before.chars().next_back().is_some_and(is_digit);
     match (one.is_alphabetic(), other.is_alphabetic()) {
         (true, true) => one.cmp(&other),
         (true, false) if after_digit => Ordering::Less,
@@ -91,16 +90,16 @@ fn natural(left: &str, right: &str) -> Ordering {
         (false, false) => {
             // Zeros inside a longer number are digits of it, not leading ones.
             let inside = (one == '0' || other == '0')
-                && left[..at]
-                    .iter()
+                && before
+                    .chars()
                     .rev()
-                    .take_while(|character| is_digit(**character))
-                    .any(|digit| *digit != '0');
-            let (left_number, left_end) = run(&left, at, inside);
-            let (right_number, right_end) = run(&right, at, inside);
+                    .take_while(|character| is_digit(*character))
+                    .any(|digit| digit != '0');
+            let (left_number, left_length) = run(&left[at..], inside);
+            let (right_number, right_length) = run(&right[at..], inside);
             left_number
                 .cmp(&right_number)
-                .then(left_end.cmp(&right_end))
+                .then(left_length.cmp(&right_length))
                 .then(one.cmp(&other))
         }
     }
@@ -110,14 +109,14 @@ fn is_digit(character: char) -> bool {
     character.is_numeric() && !character.is_alphabetic()
 }
 
-/// The number that begins here, with Go's wrapping arithmetic, and where it ends.
-fn run(text: &[char], start: usize, inside: bool) -> (i64, usize) {
+/// The number that a text begins with, with Go's wrapping arithmetic, and how many digits it has.
+fn run(text: &str, inside: bool) -> (i64, usize) {
     let mut number = i64::from(inside);
-    let mut end = start;
-    while end < text.len() && is_digit(text[end]) {
-        let digit = i64::from(u32::from(text[end])) - i64::from(u32::from('0'));
+    let mut length = 0;
+    for digit in text.chars().take_while(|character| is_digit(*character)) {
+        let digit = i64::from(u32::from(digit)) - i64::from(u32::from('0'));
         number = number.wrapping_mul(10).wrapping_add(digit);
-        end += 1;
+        length += 1;
     }
-    (number, end)
+    (number, length)
 }

@@ -5,13 +5,20 @@
 //! omnictl would drop it.
 
 pub mod class;
+pub mod definition;
 mod document;
 mod fields;
 mod files;
+pub mod jsonpath;
+pub mod omnictl;
+mod patch;
 pub mod print;
 mod provider_data;
+pub mod remove;
+pub mod schema;
 pub mod shape;
 mod spec;
+pub mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -61,6 +68,12 @@ impl Document {
         }
         node.origin(&self.origin.file)
     }
+
+    /// A text of the spec, and its place in the file.
+    fn block(&self, field: &str) -> Option<(Block, &str)> {
+        let node = self.spec.get(field)?;
+        Some((Block::of(&self.origin.file, node), node.as_str()?))
+    }
 }
 
 /// What was loaded, and what is odd about it but no error.
@@ -98,6 +111,10 @@ pub fn load(inputs: &[Input]) -> Result<Loaded, Vec<Diagnostic>> {
         }
     }
     errors.extend(given_twice(&loaded.documents));
+    for document in &loaded.documents {
+        errors.extend(class::check(document));
+        errors.extend(patch::check(document));
+    }
     if errors.is_empty() {
         Ok(loaded)
     } else {

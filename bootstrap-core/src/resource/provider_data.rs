@@ -19,7 +19,7 @@ pub struct Block {
 }
 
 impl Block {
-    fn of(file: &Path, node: &Node) -> Self {
+    pub(super) fn of(file: &Path, node: &Node) -> Self {
         let text = node.as_str().unwrap_or_default();
         Self {
             start: node.origin(file),
@@ -29,7 +29,7 @@ impl Block {
     }
 
     /// Where a line and column of the text are in the file.
-    fn inside(&self, (line, column): (usize, usize)) -> Origin {
+    pub(super) fn inside(&self, (line, column): (usize, usize)) -> Origin {
         Origin {
             file: self.start.file.clone(),
             line: (self.start.line + line).saturating_sub(self.leading + 1),

@@ -7,7 +7,7 @@ mod findings;
 pub mod go_yaml;
 mod model;
 mod semver;
-mod talos;
+pub(crate) mod talos;
 pub(crate) mod text;
 mod translate;
 mod validate;

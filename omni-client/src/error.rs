@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-use api_transport::{Response, redact};
+use api_transport::{Response, redact, redact_lines};
 use http::header::DATE;
 
 use crate::service_account::KeyError;
@@ -209,10 +209,11 @@ impl Error {
     /// What a gRPC status means where nothing else is known, as in the last line of a watch.
     pub(crate) fn from_code(status: &Status, http: u16) -> Self {
         let message = redact(&status.message, LONGEST_MESSAGE);
+        let said = redact_lines(&status.message, LONGEST_MESSAGE);
         match status.code {
             3 | 9 => Self::Invalid {
                 lines: findings(&status.message),
-                said: message,
+                said,
             },
             4 => Self::Unavailable {
                 status: http,
@@ -224,7 +225,7 @@ impl Error {
             6 => Self::Conflict { message },
             7 => Self::Denied {
                 message: findings(&status.message).join("; "),
-                said: message,
+                said,
             },
             8 | 14 => Self::Unavailable {
                 status: http,

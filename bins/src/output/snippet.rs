@@ -166,7 +166,7 @@ fn read(path: &Path) -> Option<String> {
 }
 
 /// Secrets belong elsewhere, but a line that is complained about may hold one all the same.
-fn may_hold_secret(before: &str, line: &str) -> bool {
+pub(super) fn may_hold_secret(before: &str, line: &str) -> bool {
     secret_after_key(line)
         || secret_key_ends(before)
         || (line.contains("://") && line.contains('@'))

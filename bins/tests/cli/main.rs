@@ -12,6 +12,7 @@
 )]
 
 mod bad_input;
+mod golden;
 mod harness;
 mod kill;
 mod rehearse;

@@ -155,36 +155,35 @@ impl<'s> Stage<'s> {
     }
 }
 
-/// Output without what differs from run to run: times, versions of live resources, and colours, which mark
-/// differences between such times character by character.
-pub(crate) fn normalised(text: &str, yaml_errors: bool) -> String {
+/// Output without what differs from run to run: lines with times and with versions of live resources.
+pub(crate) fn normalised(text: &str) -> String {
+    let mut shown = String::new();
+    for line in text.lines() {
+        let plain = without_colors(line);
+        let word = plain.trim_start().trim_start_matches('"');
+        let varies = ["created", "updated", "version"].iter().any(|key| {
+            let rest = word.strip_prefix(key).map(|rest| rest.trim_start_matches('"'));
+            rest.is_some_and(|rest| rest.starts_with(": "))
+        });
+        if varies {
+            continue;
+        }
+        // Words and place of a syntax error are the parser's own.
+        let line = line.split("go-yaml load error in parser").next();
+        shown.push_str(line.unwrap_or_default());
+        shown.push('\n');
+    }
+    shown
+}
+
+fn without_colors(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("\u{1b}[") {
         plain.push_str(before);
         rest = after.split_once('m').map_or("", |(_, rest)| rest);
     }
-    plain.push_str(rest);
-    let mut shown = String::new();
-    for line in plain.lines() {
-        let word = line.trim_start().trim_start_matches('"');
-        if ["created", "updated", "version"].iter().any(|key| {
-            let value = word
-                .strip_prefix(key)
-                .map(|rest| rest.trim_start_matches('"'));
-            value.is_some_and(|rest| rest.starts_with(": "))
-        }) {
-            continue;
-        }
-        // Words and place of a syntax error are the parser's own.
-        let line = match line.split_once("go-yaml load error in parser") {
-            Some((before, _)) if yaml_errors => before,
-            _ => line,
-        };
-        shown.push_str(line);
-        shown.push('\n');
-    }
-    shown
+    plain + rest
 }
 
 /// Compares what was printed with what omnictl printed.
@@ -195,7 +194,7 @@ pub(crate) fn differences(case: &Case, ours: &Finished) -> Option<String> {
         ("stdout", &ours.stdout, &recorded.stdout),
         ("stderr", &ours.stderr, &recorded.stderr),
     ] {
-        let (ours, theirs) = (normalised(ours, true), normalised(theirs, true));
+        let (ours, theirs) = (normalised(ours), normalised(theirs));
         if ours != theirs {
             told += &format!("{what}:\n{ours}--- omnictl:\n{theirs}");
         }

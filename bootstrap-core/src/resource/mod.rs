@@ -4,6 +4,7 @@
 //! (`providerdata`) or as the API does (`provider_data`, `providerData`); one that is neither is an error, where
 //! omnictl would drop it.
 
+pub mod character_diff;
 pub mod class;
 pub mod definition;
 mod document;

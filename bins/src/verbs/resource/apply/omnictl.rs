@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bootstrap_core::ports::{Failure as Kind, Omni, PortError};
-use bootstrap_core::resource::{find, omnictl, print};
+use bootstrap_core::resource::{character_diff, find, omnictl, print};
 use omni_client::Resource;
 
 use super::{Apply, standard_input};
@@ -125,7 +125,7 @@ async fn update(
     screen: &mut Screen,
 ) -> Result<(), PortError> {
     if options.verbose {
-        let text = print::yaml(resource);
+        let text = character_diff::coloured(&print::yaml(actual), &print::yaml(resource));
         screen.print(&format!(
             "Updating resource '{}'\n\n{text}\n\n",
             resource.metadata.id

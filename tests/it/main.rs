@@ -15,4 +15,5 @@ mod gpus;
 mod homelab;
 mod missed;
 mod planning;
+mod resources;
 mod tripwire;

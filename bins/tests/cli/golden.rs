@@ -162,7 +162,9 @@ pub(crate) fn normalised(text: &str) -> String {
         let plain = without_colors(line);
         let word = plain.trim_start().trim_start_matches('"');
         let varies = ["created", "updated", "version"].iter().any(|key| {
-            let rest = word.strip_prefix(key).map(|rest| rest.trim_start_matches('"'));
+            let rest = word
+                .strip_prefix(key)
+                .map(|rest| rest.trim_start_matches('"'));
             rest.is_some_and(|rest| rest.starts_with(": "))
         });
         if varies {

@@ -39,9 +39,15 @@ pub(super) fn check(document: &Document) -> Vec<Diagnostic> {
     for forbidden in nodes.iter().flat_map(talos::forbidden) {
         let error = Diagnostic::error(format!("{prefix}: {}", forbidden.message))
             .at(document.place(&["data"]));
-        errors.push(match forbidden.hint {
-            Some(hint) => error.hint(hint),
-            None => error,
+        // Hints about templates are of no use here.
+        errors.push(match forbidden.path[..] {
+            ["machine", "install", "disk"] => {
+                error.hint("a MachineInstallDiskConfigs resource with the machine's UUID as its id names the disk")
+            }
+            ["machine", "install", "extensions"] => {
+                error.hint("an ExtensionsConfigurations resource lists extensions")
+            }
+            _ => error,
         });
     }
     errors

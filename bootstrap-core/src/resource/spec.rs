@@ -189,16 +189,17 @@ fn choice(node: &Node, names: &[&str], name: &str, findings: &mut Findings) -> V
 
 /// `{seconds, nanos}` as omnictl prints it, `9000s` as the API has it, or `2h30m`.
 fn duration(node: &Node) -> Option<Value> {
-    if node.as_mapping().is_some() {
-        let (seconds, nanos) = parts(node)?;
-        let total = seconds.checked_mul(1_000_000_000)?.checked_add(nanos)?;
-        return Some(text::proto_duration(total).into());
-    }
-    let written = node.as_str()?;
-    if text::parse_proto_duration(written).is_some() {
-        return Some(written.into());
-    }
-    text::duration(written).map(|nanos| text::proto_duration(nanos).into())
+    let (seconds, nanos) = if node.as_mapping().is_some() {
+        parts(node)?
+    } else {
+        let written = node.as_str()?;
+        match text::parse_proto_duration(written) {
+            Some(parts) => parts,
+            None => (0, text::duration(written)?),
+        }
+    };
+    let total = seconds.checked_mul(1_000_000_000)?.checked_add(nanos)?;
+    Some(text::proto_duration(total).into())
 }
 
 fn time(node: &Node) -> Option<Value> {

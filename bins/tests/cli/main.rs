@@ -16,4 +16,5 @@ mod golden;
 mod harness;
 mod kill;
 mod rehearse;
+mod resource;
 mod secrets;

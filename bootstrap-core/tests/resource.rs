@@ -1,5 +1,7 @@
 //! Resource files: what is taken, in which spellings, and what is said about the rest.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on says so")]
+
 use std::path::Path;
 
 use bootstrap_core::resource::{self, Input, omnictl, print};

@@ -69,7 +69,7 @@ async fn only_what_differs_is_written_and_what_is_omnis_stays() {
 
     let second = class("a = c", ", labels: {two: \"2\"}");
     let steps = write::compare(&omni, documents(&second)).await.unwrap();
-    assert_eq!(write::kept(&steps[0]), [own.clone()]);
+    assert_eq!(write::kept(&steps[0]), std::slice::from_ref(&own));
     assert_eq!(apply(&omni, &second).await.unwrap(), Written::Changed);
     let now = stored(&omni).await;
     assert_eq!(now.spec, json!({"match_labels": ["a = c"]}));
@@ -229,7 +229,7 @@ async fn a_deletion_tells_who_holds_it_and_ends_in_time() {
     )
     .await
     .unwrap();
-    assert!(clock.now() - began >= within);
+    assert!(clock.now().saturating_sub(began) >= within);
     let slow = vec!["Slow".to_owned()];
     assert_eq!(left.held.get("c"), Some(&slow));
     assert_eq!(told, [Progress::Held("c".to_owned(), slow)]);

@@ -23,7 +23,7 @@ use crate::signals;
 /// Everything is read and checked before the first write: the files, the machine classes against the schema that
 /// their provider registered, and whether Omni can make the change at all. What is in Omni already is not written
 /// again. Labels and annotations become those of the file, except the ones under omni.sidero.dev/ that Omni keeps
-/// itself. Spec keys may be spelled `providerdata`, `provider_data` or `providerData`.
+/// itself. `-v` shows what changes line by line. Spec keys may be spelled `providerdata`, `provider_data` or `providerData`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -53,9 +53,10 @@ pub fn run(arguments: &Apply, session: &Session, screen: &mut Screen) -> Result<
     }
     let mut inputs = Vec::new();
     for file in &arguments.files {
-        inputs.push(match file.as_path() == Path::new("-") {
-            true => Input::Text("<stdin>".into(), standard_input()?),
-            false => Input::Path(file.clone()),
+        inputs.push(if file.as_path() == Path::new("-") {
+            Input::Text("<stdin>".into(), standard_input()?)
+        } else {
+            Input::Path(file.clone())
         });
     }
     let refused = |findings| Failure::findings(Exit::Refused, findings);

@@ -101,7 +101,7 @@ pub fn run(arguments: &Delete, session: &Session, screen: &mut Screen) -> Result
             }
         };
         let left = left.map_err(|error| session.failed(Exit::Error, &error))?;
-        outcome(left, &definition, arguments.timeout, session, screen)
+        outcome(&left, &definition, arguments.timeout, session, screen)
     })
 }
 
@@ -138,7 +138,7 @@ async fn wait(
 }
 
 fn outcome(
-    left: Left,
+    left: &Left,
     definition: &Definition,
     within: Duration,
     session: &Session,

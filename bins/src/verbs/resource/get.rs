@@ -70,18 +70,16 @@ pub fn run(arguments: &Get, session: &Session, screen: &mut Screen) -> Result<Ex
             return watch::run(arguments, &kind, omni, session, printer, screen).await;
         }
         let failed = |error| session.failed(Exit::Error, &error);
-        match &arguments.id {
-            Some(id) => match omni.get(&kind, id).await.map_err(failed)? {
+        if let Some(id) = &arguments.id {
+            return match omni.get(&kind, id).await.map_err(failed)? {
                 Some(one) => show(printer, &[one], screen),
                 None => Err(absent(&kind, id, &definition, session, printer, screen)),
-            },
-            None => {
-                let selector = arguments.selector.as_deref();
-                let mut found = omni.list(&kind, selector).await.map_err(failed)?;
-                found.retain(|resource| is_wanted(arguments, resource));
-                show(printer, &found, screen)
-            }
+            };
         }
+        let selector = arguments.selector.as_deref();
+        let mut found = omni.list(&kind, selector).await.map_err(failed)?;
+        found.retain(|resource| is_wanted(arguments, resource));
+        show(printer, &found, screen)
     })
 }
 

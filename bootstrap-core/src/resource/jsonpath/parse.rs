@@ -106,12 +106,11 @@ fn closing(text: &str, close: char) -> Result<Option<usize>, String> {
             _ if escaped => escaped = false,
             (_, '\\') => escaped = true,
             (Some(open), character) if character == open => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(character),
             (None, character) if character == close && depth == 0 => return Ok(Some(at)),
             (None, '[' | '(') => depth += 1,
             (None, ']' | ')') => depth = depth.saturating_sub(1),
-            (None, _) => {}
+            _ => {}
         }
     }
     if quote.is_some() {

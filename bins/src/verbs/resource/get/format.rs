@@ -1,5 +1,7 @@
 //! The forms in which resources are shown.
 
+use std::fmt::Write as _;
+
 use bootstrap_core::resource::definition::Definition;
 use bootstrap_core::resource::jsonpath::Template;
 use bootstrap_core::resource::print;
@@ -85,7 +87,8 @@ impl Printer {
                     self.text.push_str("---\n");
                 }
                 if let Some(event) = event {
-                    self.text.push_str(&format!("event: {}\n", event.word()));
+                    // Writing to a string cannot fail.
+                    let _ = writeln!(self.text, "event: {}", event.word());
                 }
                 self.text.push_str(&print::yaml(resource));
             }

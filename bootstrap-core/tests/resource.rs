@@ -219,12 +219,12 @@ fn wrong_keys_and_values_are_told_with_what_was_meant() {
         (
             "ConfigPatches",
             "  data: |\n    machine:\n      install:\n        disk: /dev/sda\n",
-            "r.yaml:6:5: ConfigPatches(a): overriding \"machine.install.disk\" is not allowed in the config patch (a MachineInstallDiskConfigs resource with the machine's UUID as its id names the disk)",
+            "r.yaml:8:9: ConfigPatches(a): overriding \"machine.install.disk\" is not allowed in the config patch (a MachineInstallDiskConfigs resource with the machine's UUID as its id names the disk)",
         ),
         (
             "ConfigPatches",
             "  data: |\n    machine: [\n",
-            "r.yaml:7:1:",
+            "r.yaml:7:5:",
         ),
     ] {
         let found = wrong(&document(kind, spec));
@@ -284,4 +284,44 @@ fn omnictl_drops_what_it_does_not_know() {
         omnictl::decode("metadata: {}\n").unwrap_err(),
         "yaml: construct errors: line 1: expected 4 elements node, got 2"
     );
+}
+
+#[test]
+#[expect(
+    clippy::print_stdout,
+    reason = "how many there were, or that none were"
+)]
+fn what_omnictl_rendered_is_read_and_printed_to_the_same_bytes() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/inputs/expected-renders");
+    let Ok(entries) = std::fs::read_dir(shared) else {
+        println!("skipped: the recorded renders are not here");
+        return;
+    };
+    let mut count = 0;
+    for entry in entries {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let time = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("created: "));
+        let Some(time) = time else {
+            continue;
+        };
+        let loaded = resource::of_text(&text, &path).expect("resources");
+        let resources: Vec<_> = loaded
+            .documents
+            .into_iter()
+            .map(|document| document.resource)
+            .collect();
+        let printed = print::documents(&resources, time, 2);
+        let of_now = |text: &str| {
+            let lines = text.lines().filter(|line| {
+                !line.starts_with("  created: ") && !line.starts_with("  updated: ")
+            });
+            lines.map(|line| line.to_owned() + "\n").collect::<String>()
+        };
+        assert_eq!(of_now(&printed), of_now(&text), "{}", path.display());
+        count += 1;
+    }
+    println!("{count} recorded renders come back byte-equal");
 }

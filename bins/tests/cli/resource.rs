@@ -305,6 +305,14 @@ async fn keys_that_may_not_and_servers_that_are_not_there() {
     ] {
         assert_eq!(bench.run(arguments).await.code, Some(64), "{arguments}");
     }
+    assert_eq!(bench.run("get --compat").await.code, Some(1));
+    let mut command = bench.command("get clusters --compat");
+    command.env_remove("OMNI_ENDPOINT");
+    let finished = run(command).await;
+    assert_eq!(
+        (finished.code, &*finished.stderr),
+        (Some(1), "Error: no Omni is named\n")
+    );
     let mut command = bench.command("get clusters");
     command.env_remove("OMNI_ENDPOINT");
     has(

@@ -29,16 +29,24 @@ pub(super) fn check(document: &Document) -> Vec<Diagnostic> {
             return told.collect();
         }
     };
-    if let Some(refused) = nodes.iter().find_map(talos::load_error) {
+    let refused = nodes
+        .iter()
+        .find_map(|node| Some((talos::load_error(node)?, node)));
+    if let Some((refused, node)) = refused {
         let error = Diagnostic::error(format!("{prefix}: {}", refused.message))
-            .at(document.place(&["data"]))
+            .at(block.place_in(node, &refused.way))
             .hint("the keys known are those of Talos 1.14");
         return vec![error];
     }
     let mut errors = Vec::new();
-    for forbidden in nodes.iter().flat_map(talos::forbidden) {
+    let found = nodes.iter().flat_map(|node| {
+        talos::forbidden(node)
+            .into_iter()
+            .map(move |forbidden| (forbidden, node))
+    });
+    for (forbidden, node) in found {
         let error = Diagnostic::error(format!("{prefix}: {}", forbidden.message))
-            .at(document.place(&["data"]));
+            .at(block.place_in(node, &forbidden.path));
         // Hints about templates are of no use here.
         errors.push(match forbidden.path[..] {
             ["machine", "install", "disk"] => {

@@ -45,24 +45,58 @@ pub fn indented(value: &Value) -> String {
         .replace('>', "\\u003e")
 }
 
+/// One resource with the metadata that is its author's: what people keep in files.
+pub fn declared(resource: &Resource, indent: usize) -> String {
+    let metadata = &resource.metadata;
+    let mut pairs = named(metadata);
+    pairs.extend(described(metadata));
+    let document = Yaml::mapping([("metadata", Yaml::Mapping(pairs)), ("spec", spec(resource))]);
+    go_yaml::emit(&[document], indent)
+}
+
 fn document(resource: &Resource, created: &str) -> Yaml {
-    let kind = resource.metadata.kind.as_str();
     Yaml::mapping([
         ("metadata", metadata(&resource.metadata, created)),
-        (
-            "spec",
-            message(
-                shape::fields(kind).unwrap_or_default(),
-                &resource.spec,
-                // These name their keys in YAML themselves.
-                if kind.ends_with(".meta.cosi.dev") {
-                    verbatim
-                } else {
-                    key
-                },
-            ),
-        ),
+        ("spec", spec(resource)),
     ])
+}
+
+fn spec(resource: &Resource) -> Yaml {
+    let kind = resource.metadata.kind.as_str();
+    let fields = shape::fields(kind).unwrap_or_default();
+    // These name their keys in YAML themselves.
+    let own_names = kind.ends_with(".meta.cosi.dev");
+    message(
+        fields,
+        &resource.spec,
+        if own_names { verbatim } else { key },
+    )
+}
+
+fn bare(text: &str) -> Yaml {
+    Yaml::Bare(text.to_owned())
+}
+
+fn named(metadata: &Metadata) -> Vec<(Yaml, Yaml)> {
+    vec![
+        (bare("namespace"), bare(&metadata.namespace)),
+        (bare("type"), bare(&metadata.kind)),
+        (bare("id"), bare(&metadata.id)),
+    ]
+}
+
+/// Labels and annotations, where there are any.
+fn described(metadata: &Metadata) -> impl Iterator<Item = (Yaml, Yaml)> {
+    let maps = [
+        ("labels", &metadata.labels),
+        ("annotations", &metadata.annotations),
+    ];
+    maps.into_iter()
+        .filter(|(_, map)| !map.is_empty())
+        .map(|(name, map)| {
+            let map = map.iter().map(|(key, value)| (bare(key), bare(value)));
+            (bare(name), Yaml::Mapping(map.collect()))
+        })
 }
 
 fn metadata(metadata: &Metadata, created: &str) -> Yaml {
@@ -82,26 +116,15 @@ fn metadata(metadata: &Metadata, created: &str) -> Yaml {
         Phase::Running => "running",
         Phase::TearingDown => "tearingDown",
     };
-    let bare = |text: &str| Yaml::Bare(text.to_owned());
-    let mut pairs = vec![
-        (bare("namespace"), bare(&metadata.namespace)),
-        (bare("type"), bare(&metadata.kind)),
-        (bare("id"), bare(&metadata.id)),
+    let mut pairs = named(metadata);
+    pairs.extend([
         (bare("version"), bare(&version)),
         (bare("owner"), bare(&metadata.owner)),
         (bare("phase"), bare(phase)),
         (bare("created"), time(&metadata.created)),
         (bare("updated"), time(&metadata.updated)),
-    ];
-    for (name, map) in [
-        ("labels", &metadata.labels),
-        ("annotations", &metadata.annotations),
-    ] {
-        if !map.is_empty() {
-            let map = map.iter().map(|(key, value)| (bare(key), bare(value)));
-            pairs.push((bare(name), Yaml::Mapping(map.collect())));
-        }
-    }
+    ]);
+    pairs.extend(described(metadata));
     if !metadata.finalizers.is_empty() {
         let list = metadata.finalizers.iter().map(|name| bare(name));
         pairs.push((bare("finalizers"), Yaml::Sequence(list.collect())));
@@ -226,7 +249,7 @@ fn as_json(value: &Yaml) -> Value {
             .map_or(Value::Null, Value::Number),
         Yaml::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
         Yaml::Text(text) | Yaml::Time(text) => Value::String(text.clone()),
-        Yaml::Bare(text) => bare(text),
+        Yaml::Bare(text) => read_back(text),
         Yaml::Sequence(items) => items.iter().map(as_json).collect(),
         Yaml::Mapping(pairs) => {
             let mut pairs: Vec<(String, Value)> = pairs
@@ -246,7 +269,7 @@ fn as_json(value: &Yaml) -> Value {
 }
 
 /// Metadata is bare in YAML, so a number or `true` there is read back as one, and nothing as null.
-fn bare(text: &str) -> Value {
+fn read_back(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" | "True" | "TRUE" => Value::Bool(true),

@@ -44,39 +44,32 @@ impl Block {
 
     /// Where the part is that these keys and positions lead to, or as far as they do; a key stands for its value.
     pub fn place(&self, path: &[String]) -> Origin {
-        let Some(mut node) = self.document.as_ref() else {
-            return self.start.clone();
-        };
-        let mut place = (node.line, node.column);
-        for step in path {
-            if let Some(pairs) = node.as_mapping() {
-                let Some((key, value)) = pairs.iter().find(|(key, _)| key.as_str() == Some(step))
-                else {
-                    break;
-                };
-                place = (key.line, key.column);
-                node = value;
-            } else if let Some(item) = step
-                .parse()
-                .ok()
-                .and_then(|at: usize| node.as_sequence()?.get(at))
-            {
-                place = (item.line, item.column);
-                node = item;
-            } else {
-                break;
-            }
+        match &self.document {
+            Some(document) => self.place_in(document, path),
+            None => self.start.clone(),
         }
-        self.inside(place)
     }
 
-    /// The keys at the top.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        let pairs = self.document.as_ref().and_then(Node::as_mapping);
-        pairs
-            .into_iter()
-            .flatten()
-            .filter_map(|(key, _)| key.as_str())
+    /// The same in a document of the text; a position may stand in brackets.
+    pub(super) fn place_in(&self, document: &Node, path: &[impl AsRef<str>]) -> Origin {
+        let mut node = document;
+        let mut place = (node.line, node.column);
+        for step in path {
+            let step = step.as_ref();
+            let position = step.trim_matches(['[', ']']).parse::<usize>().ok();
+            let key = node
+                .as_mapping()
+                .and_then(|pairs| pairs.iter().find(|(key, _)| key.as_str() == Some(step)));
+            let item = position.and_then(|at| node.as_sequence()?.get(at));
+            let (found, next) = match (key, item) {
+                (Some((key, value)), _) => (key, value),
+                (None, Some(item)) => (item, item),
+                (None, None) => break,
+            };
+            place = (found.line, found.column);
+            node = next;
+        }
+        self.inside(place)
     }
 }
 

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod delete;
 pub mod get;
 
+use bootstrap_core::adapters::Connected;
 use bootstrap_core::diagnostic::Diagnostic;
 use bootstrap_core::ports::{self, PortError};
 use bootstrap_core::resource::definition::{Definition, Unresolved, resolve};
@@ -24,6 +25,16 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
+    async fn connect(&self) -> Result<Connected, Failure> {
+        self.omni.connect().await.map_err(|failure| {
+            if self.compat {
+                compat::findings(&failure.findings)
+            } else {
+                failure
+            }
+        })
+    }
+
     /// The failed call, in omnictl's words where those are asked for.
     fn failed(&self, exit: Exit, error: &PortError) -> Failure {
         if self.compat {

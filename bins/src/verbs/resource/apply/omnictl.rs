@@ -42,7 +42,7 @@ pub(super) fn run(
         })?);
     }
     block_on(async {
-        let connected = session.omni.connect().await?;
+        let connected = session.connect().await?;
         if options.verbose {
             screen.print(&format!("Processing {} resource file(s)", files.len()));
         }

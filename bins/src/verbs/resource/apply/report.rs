@@ -3,7 +3,6 @@
 use bootstrap_core::resource::print;
 use bootstrap_core::resource::write::{self, Change, Step, Written};
 use bootstrap_core::resource::{self};
-use omni_client::{Metadata, Resource};
 use serde_json::{Value, json};
 use similar::TextDiff;
 
@@ -149,37 +148,14 @@ impl Report {
 fn difference(step: &Step) -> String {
     let (before, after) = match &step.change {
         Change::None => return String::new(),
-        Change::Create => (String::new(), shown(&step.document.resource)),
-        Change::Update { actual, wanted } => (shown(actual), shown(wanted)),
+        Change::Create => (String::new(), print::declared(&step.document.resource, 4)),
+        Change::Update { actual, wanted } => {
+            (print::declared(actual, 4), print::declared(wanted, 4))
+        }
     };
     let text = TextDiff::from_lines(&before, &after)
         .unified_diff()
         .context_radius(2)
         .to_string();
     without_secrets(&text)
-}
-
-/// A resource without what only Omni counts.
-fn shown(resource: &Resource) -> String {
-    let metadata = &resource.metadata;
-    let plain = Resource {
-        metadata: Metadata {
-            namespace: metadata.namespace.clone(),
-            kind: metadata.kind.clone(),
-            id: metadata.id.clone(),
-            labels: metadata.labels.clone(),
-            annotations: metadata.annotations.clone(),
-            ..Metadata::default()
-        },
-        spec: resource.spec.clone(),
-    };
-    let text = print::yaml(&plain);
-    let counted =
-        ["version:", "owner:", "phase:", "created:", "updated:"].map(|key| format!("    {key}"));
-    let (metadata, spec) = text.split_once("\nspec:").unwrap_or((&text, ""));
-    let metadata: Vec<&str> = metadata
-        .lines()
-        .filter(|line| !counted.iter().any(|key| line.starts_with(key.as_str())))
-        .collect();
-    format!("{}\nspec:{spec}", metadata.join("\n"))
 }

@@ -287,10 +287,6 @@ fn omnictl_drops_what_it_does_not_know() {
 }
 
 #[test]
-#[expect(
-    clippy::print_stdout,
-    reason = "how many there were, or that none were"
-)]
 fn what_omnictl_rendered_is_read_and_printed_to_the_same_bytes() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/inputs/expected-renders");
     let Ok(entries) = std::fs::read_dir(shared) else {

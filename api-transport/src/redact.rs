@@ -229,4 +229,13 @@ mod tests {
         assert_eq!(redact("ab", 1), "…");
         assert_eq!(redact("ab", 0), "");
     }
+
+    #[test]
+    fn lines_are_kept_where_asked_for() {
+        assert_eq!(
+            redact_lines("1 error:\n\t* a\u{1b}b token: abc\n\n", 100),
+            "1 error:\n\t* ab token: [redacted]\n\n"
+        );
+        assert_eq!(redact("a\n\tb\u{7}", 100), "a  b");
+    }
 }

@@ -184,11 +184,14 @@ pub async fn check(omni: &dyn Omni, steps: &[Step]) -> PortResult<Vec<Diagnostic
         .any(|step| schema::provider(&step.document).is_some())
     {
         let schemas = schema::read(omni).await?;
-        findings.extend(
-            steps
-                .iter()
-                .flat_map(|step| schema::check(&step.document, &schemas)),
-        );
+        for step in steps {
+            let mut found = schema::check(&step.document, &schemas);
+            // What is in Omni already was good enough for it, and is not sent.
+            if matches!(step.change, Change::None) {
+                found.retain(|finding| finding.severity == Severity::Warning);
+            }
+            findings.extend(found);
+        }
     }
     let writes = steps
         .iter()

@@ -72,20 +72,27 @@ pub fn run(arguments: &Get, session: &Session, screen: &mut Screen) -> Result<Ex
         let failed = |error| session.failed(Exit::Error, &error);
         if let Some(id) = &arguments.id {
             return match omni.get(&kind, id).await.map_err(failed)? {
-                Some(one) => show(printer, &[one], screen),
+                Some(one) => show(printer, &[one], session, screen),
                 None => Err(absent(&kind, id, &definition, session, printer, screen)),
             };
         }
         let selector = arguments.selector.as_deref();
         let mut found = omni.list(&kind, selector).await.map_err(failed)?;
         found.retain(|resource| is_wanted(arguments, resource));
-        show(printer, &found, screen)
+        show(printer, &found, session, screen)
     })
 }
 
-fn show(mut printer: Printer, found: &[Resource], screen: &mut Screen) -> Result<Exit, Failure> {
+fn show(
+    mut printer: Printer,
+    found: &[Resource],
+    session: &Session,
+    screen: &mut Screen,
+) -> Result<Exit, Failure> {
     for resource in found {
-        printer.add(resource, None)?;
+        printer
+            .add(resource, None)
+            .map_err(|text| session.refused(&text))?;
     }
     printer.flush(screen);
     Ok(Exit::Done)

@@ -43,6 +43,15 @@ impl Session<'_> {
         Failure::findings(exit, vec![finding(error)])
     }
 
+    /// An error in words.
+    fn refused(&self, text: &str) -> Failure {
+        if self.compat {
+            compat::failure(text)
+        } else {
+            Failure::message(Exit::Error, text)
+        }
+    }
+
     /// The type a word stands for.
     async fn resolve(
         &self,

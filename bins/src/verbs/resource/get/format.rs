@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::table::Table;
 use crate::output::Screen;
-use crate::run::{Exit, Failure};
 
 /// What a watch reported about a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +78,7 @@ impl Printer {
         }
     }
 
-    pub(super) fn add(&mut self, resource: &Resource, event: Option<Event>) -> Result<(), Failure> {
+    pub(super) fn add(&mut self, resource: &Resource, event: Option<Event>) -> Result<(), String> {
         match &self.form {
             Form::Table => self.table.add(resource, event),
             Form::Yaml => {
@@ -99,12 +98,9 @@ impl Printer {
             }
             Form::Path(path) => {
                 let document = with_event(resource, event);
-                let values = path.required(&document).map_err(|error| {
-                    Failure::message(
-                        Exit::Error,
-                        format!("error finding result for jsonpath: {error}"),
-                    )
-                })?;
+                let values = path
+                    .required(&document)
+                    .map_err(|error| format!("error finding result for jsonpath: {error}"))?;
                 for value in values {
                     self.text.push_str(&shown(&value));
                     self.text.push('\n');

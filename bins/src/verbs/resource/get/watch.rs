@@ -40,7 +40,9 @@ pub(super) async fn run(
         };
         for (event, resource) in seen.take(event.map_err(failed)?) {
             if is_wanted(arguments, &resource) {
-                printer.add(&resource, Some(event))?;
+                printer
+                    .add(&resource, Some(event))
+                    .map_err(|text| session.refused(&text))?;
             }
         }
         if seen.complete {

@@ -47,7 +47,7 @@ pub use clock::{Clock, TokioClock};
 pub use error::{Cause, Error, Phase};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use lines::Streamed;
-pub use redact::redact;
+pub use redact::{redact, redact_lines};
 pub use request::{Exchange, ExchangeResponse, Request, Response};
 pub use transport::{Transport, TransportBuilder};
 pub use trust::{Fingerprint, ParseFingerprintError, Trust};

@@ -28,6 +28,19 @@ const WHOLE_LINE: [&str; 3] = ["authorization", "cookie", "signature"];
 /// that look like a key (long, mixed, no punctuation). It is a net below code that does not print
 /// secrets to begin with.
 pub fn redact(text: &str, max: usize) -> String {
+    cleaned(text, max, |c| if c.is_whitespace() { ' ' } else { c })
+}
+
+/// [`redact`] that keeps line ends and tabs, for what is shown exactly as a server laid it out.
+pub fn redact_lines(text: &str, max: usize) -> String {
+    cleaned(text, max, |c| match c {
+        '\n' | '\t' => c,
+        c if c.is_whitespace() => ' ',
+        c => c,
+    })
+}
+
+fn cleaned(text: &str, max: usize, space: impl Fn(char) -> char) -> String {
     let masked = text
         .split('\n')
         .map(mask_line)
@@ -35,8 +48,8 @@ pub fn redact(text: &str, max: usize) -> String {
         .join("\n");
     let mut shown: Vec<char> = mask_blocks(&masked)
         .chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|&c| !c.is_control() && !is_invisible(c))
+        .map(space)
+        .filter(|&c| matches!(c, '\n' | '\t') || !(c.is_control() || is_invisible(c)))
         .collect();
     if shown.len() > max {
         shown.truncate(max.saturating_sub(1));
@@ -215,5 +228,14 @@ mod tests {
         assert_eq!(redact("äöüßx", 4), "äöü…");
         assert_eq!(redact("ab", 1), "…");
         assert_eq!(redact("ab", 0), "");
+    }
+
+    #[test]
+    fn lines_are_kept_where_asked_for() {
+        assert_eq!(
+            redact_lines("1 error:\n\t* a\u{1b}b token: abc\n\n", 100),
+            "1 error:\n\t* ab token: [redacted]\n\n"
+        );
+        assert_eq!(redact("a\n\tb\u{7}", 100), "a  b");
     }
 }

@@ -1,5 +1,6 @@
 //! `--compat`: output, errors and exit codes as `omnictl` has them.
 
+use bootstrap_core::diagnostic::Diagnostic;
 use bootstrap_core::ports::PortError;
 
 use crate::run::{Exit, Failure};
@@ -19,6 +20,15 @@ pub fn failure(text: impl Into<String>) -> Failure {
         findings: Vec::new(),
         compat: Some(text.into()),
     }
+}
+
+/// Findings, a line each, where omnictl has words of its own for none of them.
+pub fn findings(findings: &[Diagnostic]) -> Failure {
+    let texts: Vec<&str> = findings
+        .iter()
+        .map(|finding| finding.message.as_str())
+        .collect();
+    failure(texts.join("\n"))
 }
 
 /// A failed call in omnictl's words.

@@ -9,6 +9,7 @@ use bootstrap_core::adapters::{Connected, connect_omni};
 use bootstrap_core::diagnostic::{Diagnostic, Origin};
 use bootstrap_core::site::{OmniEndpoint, SecretRef, Tls};
 
+use crate::compat;
 use crate::opened::{self, diagnostics};
 use crate::run::{Exit, Failure, environment};
 
@@ -19,7 +20,7 @@ const KEY: &str = "OMNI_SERVICE_ACCOUNT_KEY";
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Omni")]
 pub struct Omni {
-    /// Omni's URL, e.g. https://omni.home.example [env: OMNI_ENDPOINT]
+    /// Omni's URL, e.g. `https://omni.home.example` [env: OMNI_ENDPOINT]
     #[arg(long, global = true, value_name = "URL")]
     pub endpoint: Option<String>,
     /// A file with the service-account key [default: what OMNI_SERVICE_ACCOUNT_KEY holds]
@@ -43,8 +44,18 @@ impl Omni {
     /// A client; nothing is sent yet.
     ///
     /// # Errors
-    /// What is missing or cannot be used, with exit code 5.
-    pub async fn connect(&self) -> Result<Connected, Failure> {
+    /// What is missing or cannot be used, with exit code 5; with `compat` as omnictl ends.
+    pub async fn connect(&self, compat: bool) -> Result<Connected, Failure> {
+        self.open().await.map_err(|failure| {
+            if compat {
+                compat::findings(&failure.findings)
+            } else {
+                failure
+            }
+        })
+    }
+
+    async fn open(&self) -> Result<Connected, Failure> {
         let endpoint = match &self.site {
             Some(file) => opened::load(file)?.omni,
             None => self.of_flags()?,

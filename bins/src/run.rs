@@ -145,10 +145,13 @@ pub fn main<A: Parser>(
         Err(error) => {
             // A closed pipe is no reason for another code.
             let _ = error.print();
-            return if error.use_stderr() {
-                Exit::Usage.into()
-            } else {
-                Exit::Done.into()
+            return match error.use_stderr() {
+                false => Exit::Done.into(),
+                // omnictl has no code of its own for this.
+                true if std::env::args_os().any(|argument| argument == "--compat") => {
+                    Exit::Error.into()
+                }
+                true => Exit::Usage.into(),
             };
         }
     };

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod plan;
 pub mod rehearse;
+pub mod resource;
 pub mod status;
 pub mod template;
 pub mod validate;

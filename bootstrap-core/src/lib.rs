@@ -12,6 +12,7 @@ pub mod observe;
 pub mod occupancy;
 pub mod plan;
 pub mod ports;
+pub mod resource;
 pub mod site;
 pub mod status;
 pub mod template;

@@ -1,19 +1,11 @@
-//! Machine class files: the resource YAML that people keep for `omnictl apply`.
-//!
-//! A document is a mapping of `metadata` and `spec`. Spec keys may be spelled as omnictl prints them
-//! (`providerdata`) or as the API does (`provider_data`); one that is neither is an error, where omnictl
-//! would drop it.
-
-mod fields;
-mod provision;
+//! Machine class files: the resource YAML that people keep for `omnictl apply`, where nothing but classes may stand.
 
 use std::path::Path;
 
-use omni_client::{Metadata, Resource};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use self::fields::{Fields, Findings};
 use crate::diagnostic::{Diagnostic, Origin};
+use crate::resource::{self, Block, Document};
 use crate::site::MachineClass;
 use crate::yaml::{self, Node};
 
@@ -32,178 +24,82 @@ pub fn load_with_warnings(
 }
 
 fn parse(
-    documents: &[Node],
+    nodes: &[Node],
     file: &Path,
 ) -> Result<(Vec<MachineClass>, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut findings = Findings {
-        file,
-        errors: Vec::new(),
-        warnings: Vec::new(),
+    let at_file = || Origin {
+        file: file.to_owned(),
+        ..Origin::default()
     };
-    let mut classes: Vec<MachineClass> = Vec::new();
-    let documents: Vec<_> = documents
-        .iter()
-        .filter(|document| !document.is_null())
-        .collect();
-    if documents.is_empty() {
-        let origin = Origin {
-            file: file.to_owned(),
-            ..Origin::default()
-        };
-        return Err(vec![
-            Diagnostic::error("no machine class in this file").at(origin),
-        ]);
+    let others = of_other_types(nodes, file);
+    if !others.is_empty() {
+        return Err(others);
     }
-    for document in documents {
-        let Some(class) = machine_class(document, &mut findings) else {
-            continue;
-        };
+    let loaded = resource::of_nodes(nodes, file)?;
+    if loaded.documents.is_empty() {
+        let error = Diagnostic::error("no machine class in this file").at(at_file());
+        return Err(vec![error]);
+    }
+    let mut errors = Vec::new();
+    let mut classes: Vec<MachineClass> = Vec::new();
+    for document in loaded.documents {
+        errors.extend(resource::class::provider_missing(&document));
+        let class = class(document);
         if let Some(first) = classes.iter().find(|other| other.id == class.id) {
             let message = format!(
                 "machine class `{}` is given twice, first on line {}",
                 class.id, first.origin.line
             );
-            findings
-                .errors
-                .push(Diagnostic::error(message).at(class.origin.clone()));
+            errors.push(Diagnostic::error(message).at(class.origin.clone()));
         }
         classes.push(class);
     }
-    if findings.errors.is_empty() {
-        Ok((classes, findings.warnings))
+    if errors.is_empty() {
+        Ok((classes, loaded.warnings))
     } else {
-        Err(findings.errors)
+        Err(errors)
     }
 }
 
-fn machine_class(document: &Node, findings: &mut Findings) -> Option<MachineClass> {
-    let (metadata_node, spec_node) = shape(document, findings)?;
-    let metadata = metadata(metadata_node, findings)?;
-    let mut fields = Fields::of(
-        spec_node,
-        "spec",
-        &["match_labels", "auto_provision"],
-        findings,
-    );
-    let mut spec = Map::new();
-    let labels = fields.strings("match_labels", findings);
-    provision::insert_list(&mut spec, "match_labels", labels);
-    let mut provider_data = Value::Null;
-    if let Some(node) = fields.take("auto_provision") {
-        let (provision, data) = provision::auto_provision(node, findings);
-        spec.insert("auto_provision".to_owned(), Value::Object(provision));
-        provider_data = data;
-    }
-    let provider = spec
-        .get("auto_provision")
-        .and_then(|provision| provision.get("provider_id"));
-    Some(MachineClass {
+/// Documents that name another type, in whatever state they are.
+fn of_other_types(nodes: &[Node], file: &Path) -> Vec<Diagnostic> {
+    let kind = |node: &Node| {
+        node.get("metadata")
+            .and_then(|half| half.get("type"))
+            .cloned()
+    };
+    nodes
+        .iter()
+        .filter(|node| node.get("spec").is_some())
+        .filter_map(kind)
+        .filter_map(|kind| {
+            let other = kind.as_str().filter(|name| *name != TYPE)?;
+            let error = Diagnostic::error(format!("`{other}` is no machine class"));
+            Some(
+                error
+                    .at(kind.origin(file))
+                    .hint(format!("write `type: {TYPE}`")),
+            )
+        })
+        .collect()
+}
+
+fn class(document: Document) -> MachineClass {
+    let metadata = &document.resource.metadata;
+    let provider = document
+        .resource
+        .spec
+        .pointer("/auto_provision/provider_id");
+    MachineClass {
         id: metadata.id.clone(),
         provider: provider.and_then(Value::as_str).map(str::to_owned),
-        resource: Resource {
-            metadata,
-            spec: Value::Object(spec),
-        },
-        provider_data,
-        origin: findings.origin(document),
-    })
-}
-
-/// The two halves of a resource document. This is where omnictl says "expected 4 elements node".
-fn shape<'n>(document: &'n Node, findings: &mut Findings) -> Option<(&'n Node, &'n Node)> {
-    let hint = "a resource is `metadata:` and `spec:`, each with its fields below it";
-    let Some(pairs) = document.as_mapping() else {
-        findings.error(
-            document,
-            format!("{} found where a resource is expected", document.kind()),
-            hint,
-        );
-        return None;
-    };
-    let before = findings.errors.len();
-    for (key, _) in pairs {
-        let name = key.as_str().unwrap_or("null");
-        if !matches!(name, "metadata" | "spec") {
-            findings.error(
-                key,
-                format!("unknown key `{name}` beside metadata and spec"),
-                hint,
-            );
-        }
+        provider_data: document
+            .provider_data
+            .as_ref()
+            .map_or(Value::Null, Block::value),
+        resource: document.resource,
+        origin: document.origin,
     }
-    for half in ["metadata", "spec"] {
-        match document.get(half) {
-            None => findings.error(document, format!("{half} is missing"), hint),
-            Some(node) if node.as_mapping().is_none() => {
-                findings.error(
-                    node,
-                    format!("{half} must be a mapping, not {}", node.kind()),
-                    hint,
-                );
-            }
-            Some(_) => {}
-        }
-    }
-    let halves = document.get("metadata").zip(document.get("spec"));
-    halves.filter(|_| findings.errors.len() == before)
-}
-
-fn metadata(node: &Node, findings: &mut Findings) -> Option<Metadata> {
-    let known = [
-        "namespace",
-        "type",
-        "id",
-        "version",
-        "owner",
-        "phase",
-        "created",
-        "updated",
-        "labels",
-        "annotations",
-        "finalizers",
-    ];
-    let mut fields = Fields::of(node, "metadata", &known, findings);
-    let kind = fields.string("type", findings);
-    let id = fields.string("id", findings);
-    let namespace = fields.string("namespace", findings);
-    let (labels, annotations) = (
-        fields.map("labels", findings),
-        fields.map("annotations", findings),
-    );
-    if kind != TYPE {
-        let at = node.get("type").unwrap_or(node);
-        let message = match kind.as_str() {
-            "" => "metadata.type is missing".to_owned(),
-            other => format!("`{other}` is no machine class"),
-        };
-        findings.error(at, message, &format!("write `type: {TYPE}`"));
-        return None;
-    }
-    if id.is_empty() {
-        findings.error(
-            node,
-            "metadata.id is missing".to_owned(),
-            "the id is what machine sets name",
-        );
-        return None;
-    }
-    if !matches!(namespace.as_str(), "" | "default") {
-        let at = node.get("namespace").unwrap_or(node);
-        findings.error(
-            at,
-            format!("machine classes are not in namespace `{namespace}`"),
-            "write `namespace: default`",
-        );
-    }
-    let namespace = "default".to_owned();
-    Some(Metadata {
-        namespace,
-        kind,
-        id,
-        labels,
-        annotations,
-        ..Metadata::default()
-    })
 }
 
 #[cfg(test)]

@@ -118,6 +118,12 @@ pub trait Omni: Send + Sync {
     async fn teardown(&self, kind: &Kind, id: &str) -> PortResult<()>;
     /// Events of a kind, existing resources first; goes on after broken connections.
     async fn watch(&self, kind: &Kind) -> PortResult<BoxStream<'static, PortResult<Event>>>;
+    /// The same of what a label selector matches.
+    async fn watch_matching(
+        &self,
+        kind: &Kind,
+        selector: &str,
+    ) -> PortResult<BoxStream<'static, PortResult<Event>>>;
     /// A kubeconfig with a service account's token.
     async fn kubeconfig(&self, cluster: &str) -> PortResult<SecretString>;
 }

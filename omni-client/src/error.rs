@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-use api_transport::{Response, redact};
+use api_transport::{Response, redact, redact_lines};
 use http::header::DATE;
 
 use crate::service_account::KeyError;
@@ -209,10 +209,11 @@ impl Error {
     /// What a gRPC status means where nothing else is known, as in the last line of a watch.
     pub(crate) fn from_code(status: &Status, http: u16) -> Self {
         let message = redact(&status.message, LONGEST_MESSAGE);
+        let said = redact_lines(&status.message, LONGEST_MESSAGE);
         match status.code {
             3 | 9 => Self::Invalid {
                 lines: findings(&status.message),
-                said: said(&status.message),
+                said,
             },
             4 => Self::Unavailable {
                 status: http,
@@ -224,7 +225,7 @@ impl Error {
             6 => Self::Conflict { message },
             7 => Self::Denied {
                 message: findings(&status.message).join("; "),
-                said: said(&status.message),
+                said,
             },
             8 | 14 => Self::Unavailable {
                 status: http,
@@ -382,15 +383,6 @@ fn unauthenticated(clock_ahead: Option<i64>, signer: &dyn Signer, wall: SystemTi
         clock_ahead,
         explanation,
     }
-}
-
-/// The server's words, redacted line by line: its lists keep their form.
-fn said(message: &str) -> String {
-    let lines = message.split('\n').map(|line| {
-        let (indent, text) = line.split_at(line.len() - line.trim_start_matches('\t').len());
-        format!("{indent}{}", redact(text, LONGEST_MESSAGE))
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Splits Go's "N errors occurred:" list; nested wrappers are taken off each line.

@@ -15,5 +15,6 @@ mod gpus;
 mod homelab;
 mod missed;
 mod planning;
+mod resources;
 mod templates;
 mod tripwire;

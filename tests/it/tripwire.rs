@@ -179,6 +179,13 @@ impl Omni for Wired<dyn Omni> {
     async fn watch(&self, kind: &Kind) -> PortResult<BoxStream<'static, PortResult<Event>>> {
         self.port.watch(kind).await
     }
+    async fn watch_matching(
+        &self,
+        kind: &Kind,
+        selector: &str,
+    ) -> PortResult<BoxStream<'static, PortResult<Event>>> {
+        self.port.watch_matching(kind, selector).await
+    }
     async fn kubeconfig(&self, cluster: &str) -> PortResult<SecretString> {
         self.port.kubeconfig(cluster).await
     }

@@ -237,7 +237,7 @@ impl Loopback {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("the directory can be made");
     for entry in std::fs::read_dir(from).expect("the directory can be read") {
         let entry = entry.expect("the entry can be read");

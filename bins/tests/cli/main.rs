@@ -12,8 +12,10 @@
 )]
 
 mod bad_input;
+mod golden;
 mod harness;
 mod kill;
 mod rehearse;
+mod resource;
 mod secrets;
 mod template;

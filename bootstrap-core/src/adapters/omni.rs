@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use omni_client::{Client, Error, Event, Kind, KubeconfigOptions, ListOptions, Resource};
+use omni_client::{
+    Client, Error, Event, Kind, KubeconfigOptions, ListOptions, Resource, WatchOptions,
+};
 use secrecy::SecretString;
 
 use super::{chain, told};
@@ -79,6 +81,22 @@ impl Omni for Port {
         Ok(self
             .client
             .watch(kind)
+            .map(|event| event.map_err(|error| port_error(&error)))
+            .boxed())
+    }
+
+    async fn watch_matching(
+        &self,
+        kind: &Kind,
+        selector: &str,
+    ) -> PortResult<BoxStream<'static, PortResult<Event>>> {
+        let options = WatchOptions {
+            selectors: vec![selector.to_owned()],
+            ..WatchOptions::default()
+        };
+        Ok(self
+            .client
+            .watch_with(kind, &options)
             .map(|event| event.map_err(|error| port_error(&error)))
             .boxed())
     }

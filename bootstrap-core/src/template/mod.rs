@@ -6,10 +6,9 @@ mod files;
 mod findings;
 pub mod go_yaml;
 mod model;
-mod render;
 mod semver;
-mod talos;
-mod text;
+pub(crate) mod talos;
+pub(crate) mod text;
 mod translate;
 mod validate;
 
@@ -274,5 +273,5 @@ fn patch_view(patch: &Patch) -> PatchView {
 
 /// omnictl's YAML of resources; `created` is the RFC 3339 time of those that have none of their own.
 pub fn render(resources: &[Resource], created: &str) -> String {
-    render::render(resources, created)
+    crate::resource::print::documents(resources, created, 2)
 }

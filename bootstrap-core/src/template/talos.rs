@@ -37,14 +37,14 @@ const FORBIDDEN_KINDS: &[&str] = &[
 ];
 
 /// Something Omni refuses, and the way to it.
-pub(super) struct Forbidden {
+pub(crate) struct Forbidden {
     pub message: String,
     pub hint: Option<&'static str>,
     pub path: Vec<&'static str>,
 }
 
 /// Everything in one document that only Omni may set.
-pub(super) fn forbidden(document: &Node) -> Vec<Forbidden> {
+pub(crate) fn forbidden(document: &Node) -> Vec<Forbidden> {
     let kind = document.get("kind").and_then(string);
     let (fields, roles): (&[&'static str], _) = match kind {
         Some(kind) if FORBIDDEN_KINDS.contains(&kind) => {
@@ -125,7 +125,7 @@ fn string(node: &Node) -> Option<&str> {
 
 /// Why Talos' loader refuses a document.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct LoadError {
+pub(crate) struct LoadError {
     /// In its words, which may quote values.
     pub text: String,
     /// The same without values: patches hold secrets.
@@ -145,7 +145,7 @@ impl LoadError {
 }
 
 /// Whether Talos' loader takes a document.
-pub(super) fn load_error(document: &Node) -> Option<LoadError> {
+pub(crate) fn load_error(document: &Node) -> Option<LoadError> {
     if document.is_null() {
         return None;
     }

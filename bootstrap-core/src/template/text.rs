@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// Go's `%q`.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {
         match character {
@@ -30,7 +30,7 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// Go's `time.ParseDuration`, in nanoseconds.
-pub(super) fn duration(text: &str) -> Option<i64> {
+pub(crate) fn duration(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -89,7 +89,7 @@ fn term(text: &str) -> Option<(i128, &str)> {
 }
 
 /// A duration as protobuf's JSON writes it: `9000s`, `1.500s`.
-pub(super) fn proto_duration(nanoseconds: i64) -> String {
+pub(crate) fn proto_duration(nanoseconds: i64) -> String {
     let (seconds, fraction) = (
         nanoseconds / 1_000_000_000,
         (nanoseconds % 1_000_000_000).unsigned_abs(),
@@ -111,7 +111,7 @@ pub(super) fn proto_duration(nanoseconds: i64) -> String {
 }
 
 /// Seconds and nanoseconds of such a text.
-pub(super) fn parse_proto_duration(text: &str) -> Option<(i64, i64)> {
+pub(crate) fn parse_proto_duration(text: &str) -> Option<(i64, i64)> {
     let number = text.strip_suffix('s')?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let seconds = whole.parse().ok()?;
@@ -131,7 +131,7 @@ pub(super) fn parse_proto_duration(text: &str) -> Option<(i64, i64)> {
 }
 
 /// What Go's UUID parser says of a text.
-pub(super) fn check_uuid(text: &str) -> Result<(), String> {
+pub(crate) fn check_uuid(text: &str) -> Result<(), String> {
     let bytes = text.as_bytes();
     let dashed = match bytes.len() {
         36 => bytes,

@@ -42,6 +42,25 @@ impl Omni {
             },
         }
     }
+
+    fn open(&self, query: Query) -> PortResult<BoxStream<'static, PortResult<Event>>> {
+        let changed = self.world.changed();
+        let (watch, first) = self
+            .world
+            .act(|state, now| Watch::open(state, now, &self.caller, query))
+            .map_err(port_error)?;
+        let pending = first
+            .into_iter()
+            .map(|reported| event(reported.event))
+            .collect();
+        let open = Open {
+            world: Arc::clone(&self.world),
+            watch,
+            changed,
+            pending,
+        };
+        Ok(stream::unfold(open, next).boxed())
+    }
 }
 
 #[async_trait]
@@ -96,23 +115,19 @@ impl Port for Omni {
     }
 
     async fn watch(&self, kind: &Kind) -> PortResult<BoxStream<'static, PortResult<Event>>> {
-        let query = Query::all(&kind.namespace, &kind.name);
-        let changed = self.world.changed();
-        let (watch, first) = self
-            .world
-            .act(|state, now| Watch::open(state, now, &self.caller, query))
-            .map_err(port_error)?;
-        let pending = first
-            .into_iter()
-            .map(|reported| event(reported.event))
-            .collect();
-        let open = Open {
-            world: Arc::clone(&self.world),
-            watch,
-            changed,
-            pending,
-        };
-        Ok(stream::unfold(open, next).boxed())
+        self.open(Query::all(&kind.namespace, &kind.name))
+    }
+
+    async fn watch_matching(
+        &self,
+        kind: &Kind,
+        selector: &str,
+    ) -> PortResult<BoxStream<'static, PortResult<Event>>> {
+        let selector = Selector::parse([selector]).map_err(|e| port_error(ApiError::new(3, e)))?;
+        self.open(Query {
+            selector,
+            ..Query::all(&kind.namespace, &kind.name)
+        })
     }
 
     async fn kubeconfig(&self, cluster: &str) -> PortResult<SecretString> {

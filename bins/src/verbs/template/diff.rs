@@ -89,7 +89,7 @@ async fn plans(
     omni: &Omni,
     rules: Rules,
 ) -> Result<Vec<Plan>, Failure> {
-    let connected = omni.connect().await?;
+    let connected = omni.connect(false).await?;
     let mut plans = Vec::new();
     for cluster in clusters {
         let view = observe_template(cluster, connected.ports.omni.as_ref(), true)

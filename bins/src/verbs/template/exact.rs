@@ -35,7 +35,7 @@ pub(super) async fn diff(
     screen: &mut Screen,
 ) -> Result<Exit, Failure> {
     let clusters = source.clusters(true)?;
-    let connected = omni.connect().await?;
+    let connected = omni.connect(true).await?;
     let created = now();
     for cluster in &clusters {
         let plan = plan_of(cluster, &connected.ports)
@@ -61,7 +61,7 @@ pub(super) async fn sync(
     screen: &mut Screen,
 ) -> Result<Exit, Failure> {
     let files = source.files()?;
-    let connected = omni.connect().await?;
+    let connected = omni.connect(true).await?;
     if how.verbose {
         screen.print(&format!("Processing {} template file(s)", files.len()));
     }

@@ -62,7 +62,7 @@ pub fn run(
     }
     let clusters = arguments.source.clusters(false)?;
     block_on(async {
-        let connected = omni.connect().await?;
+        let connected = omni.connect(false).await?;
         let port = connected.ports.omni.as_ref();
         let stop = signals::listen();
         let mut plans = Vec::new();

@@ -90,7 +90,7 @@ fn as_omnictl(source: &Source) -> Result<Exit, Failure> {
 }
 
 async fn ask(clusters: &[ClusterIntent], omni: &Omni) -> Result<Vec<Diagnostic>, Failure> {
-    let connected = omni.connect().await?;
+    let connected = omni.connect(false).await?;
     let mut findings = Vec::new();
     for cluster in clusters {
         let view = observe_template(cluster, connected.ports.omni.as_ref(), true)

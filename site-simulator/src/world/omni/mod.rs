@@ -10,6 +10,7 @@ use super::{State, machine, provider};
 pub mod access;
 pub mod api;
 pub mod controllers;
+mod definitions;
 pub mod kinds;
 pub mod kubeconfig;
 pub(crate) mod patches;

@@ -10,6 +10,7 @@ use super::permissions::{cluster_permissions, permissions};
 use super::{ApiError, Query, denied, insufficient, missing};
 use crate::world::State;
 use crate::world::omni::access::{Access, Caller, Role, access};
+use crate::world::omni::definitions;
 use crate::world::omni::kinds::{self, label};
 use crate::world::omni::selector::Selector;
 use crate::world::omni::store;
@@ -55,6 +56,13 @@ pub fn get(
     may_read(caller, namespace, kind)?;
     if namespace == "virtual" {
         return virtual_resource(state, now, caller, kind, id);
+    }
+    if kind == definitions::KIND {
+        let stamp = state.stamp(Duration::ZERO);
+        let found = definitions::all(&stamp).find(|one| one.metadata.id == id);
+        return found
+            .map(Arc::new)
+            .ok_or_else(|| ApiError::new(5, missing(namespace, kind, id, "undefined")));
     }
     state
         .omni
@@ -132,13 +140,17 @@ pub fn list(
         let total = items.len();
         return Ok((items, total));
     }
-    let mut items: Vec<Arc<Resource>> = state
-        .omni
-        .store
-        .list(&query.namespace, &query.kind)
-        .filter(|resource| sees(caller, resource) && query.wants(resource))
-        .cloned()
-        .collect();
+    let mut items: Vec<Arc<Resource>> = if query.kind == definitions::KIND {
+        let stamp = state.stamp(Duration::ZERO);
+        let wanted = definitions::all(&stamp).filter(|one| query.wants(one));
+        wanted.map(Arc::new).collect()
+    } else {
+        let stored = state.omni.store.list(&query.namespace, &query.kind);
+        stored
+            .filter(|resource| sees(caller, resource) && query.wants(resource))
+            .cloned()
+            .collect()
+    };
     query.sort(&mut items)?;
     let total = items.len();
     let limit = if query.limit == 0 {

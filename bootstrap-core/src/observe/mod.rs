@@ -10,10 +10,13 @@ use unifi_client::{ActiveClient, ClientRecord, DnsRecord, Lease, Network, PastCl
 use crate::ports::{PortError, Ports};
 use crate::site::Site;
 
+mod cluster;
 mod gateway;
 mod hypervisor;
 mod omni;
 
+pub use cluster::cluster_resources;
+pub(crate) use omni::read;
 pub use omni::{TEMPLATE_KINDS, machine_now, provider_machine};
 pub use omni_client::specs::MachineStage as Stage;
 

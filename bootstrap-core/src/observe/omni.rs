@@ -140,7 +140,8 @@ pub fn provider_machine(resource: &Resource) -> PortResult<ProviderMachine> {
     })
 }
 
-fn read<T: DeserializeOwned>(resource: &Resource) -> PortResult<T> {
+/// A resource's spec, or an error that says whose it is.
+pub(crate) fn read<T: DeserializeOwned>(resource: &Resource) -> PortResult<T> {
     resource.spec_as().map_err(|error| PortError {
         system: System::Omni,
         failure: Failure::Other,

@@ -24,6 +24,8 @@ pub enum Value {
     Float(f64),
     /// `string`: quoted where it would resolve to another type.
     Text(String),
+    /// `string` that is asked for as a literal block, where its characters allow one.
+    Literal(String),
     /// A scalar without a type, as resource metadata is made of: `1` and an empty string stay bare.
     Bare(String),
     /// `time.Time`, in RFC 3339.
@@ -66,6 +68,14 @@ impl Value {
                 Self::Mapping(keys::sort(pairs))
             }
         }
+    }
+
+    /// A Go map of strings, in the order Go writes its keys.
+    pub fn string_map(map: &std::collections::BTreeMap<String, String>) -> Self {
+        let pairs = map
+            .iter()
+            .map(|(key, value)| (Self::Text(key.clone()), Self::Text(value.clone())));
+        Self::Mapping(keys::sort(pairs.collect()))
     }
 
     /// A mapping with text keys.

@@ -2,6 +2,7 @@
 
 mod compat;
 mod decode;
+mod export;
 mod files;
 mod findings;
 pub mod go_yaml;
@@ -20,6 +21,7 @@ use omni_client::Resource;
 use serde_json::Value;
 
 pub use self::compat::omnictl_report;
+pub use self::export::{Export, ExportError, ExportOptions, export};
 use self::files::Files;
 use self::model::{Cluster, Document, MachineSet, Patch};
 use crate::diagnostic::{Diagnostic, Origin};
@@ -269,4 +271,19 @@ fn patch_view(patch: &Patch) -> PatchView {
 /// omnictl's YAML of resources; `created` is the RFC 3339 time of those that have none of their own.
 pub fn render(resources: &[Resource], created: &str) -> String {
     render::render(resources, created)
+}
+
+/// A resource as people keep it in a file: omnictl's YAML without what the server adds.
+pub fn declare(resource: &Resource) -> String {
+    render::declare(resource)
+}
+
+/// A text in quotes as Go's `%q` writes it.
+pub fn go_quote(text: &str) -> String {
+    text::quote(text)
+}
+
+/// A duration as Go reads it, such as `90s` or `1h30m`, in nanoseconds.
+pub fn go_duration(text: &str) -> Option<i64> {
+    text::duration(text)
 }

@@ -110,6 +110,30 @@ pub(super) fn render(resources: &[Resource], created: &str) -> String {
     go_yaml::emit(&documents, 2)
 }
 
+/// A resource with the metadata that is its author's.
+pub(super) fn declare(resource: &Resource) -> String {
+    let metadata = &resource.metadata;
+    let bare = |text: &str| Yaml::Bare(text.to_owned());
+    let mut pairs = vec![
+        (bare("namespace"), bare(&metadata.namespace)),
+        (bare("type"), bare(&metadata.kind)),
+        (bare("id"), bare(&metadata.id)),
+    ];
+    for (key, map) in [
+        ("labels", &metadata.labels),
+        ("annotations", &metadata.annotations),
+    ] {
+        if !map.is_empty() {
+            pairs.push((bare(key), Yaml::string_map(map)));
+        }
+    }
+    let document = Yaml::mapping([
+        ("metadata", Yaml::Mapping(pairs)),
+        ("spec", message(fields(&metadata.kind), &resource.spec)),
+    ]);
+    go_yaml::emit(&[document], 2)
+}
+
 fn document(resource: &Resource, created: &str) -> Yaml {
     Yaml::mapping([
         ("metadata", metadata(resource, created)),

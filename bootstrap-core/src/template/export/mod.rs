@@ -63,7 +63,13 @@ impl ExportError {
 /// The cluster has no shape that a template can have, or the result is not valid.
 pub fn export(resources: &[Resource], options: ExportOptions) -> Result<Export, ExportError> {
     let gathered = Gathered::of(resources, options)?;
-    let documents = documents::documents(&gathered, options)?;
+    let mut documents = documents::documents(&gathered, options)?;
+    if !options.omnictl {
+        documents = documents
+            .into_iter()
+            .map(go_yaml::Value::faithful)
+            .collect();
+    }
     let text = go_yaml::emit(&documents, 2);
     let template = checked(&text, options)?;
     let notes = if options.omnictl {

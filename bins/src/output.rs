@@ -1,6 +1,7 @@
 //! What is printed: findings with their place in the file, tables, documents. Names that come from elsewhere are
 //! stripped of control characters before they reach a terminal.
 
+pub mod paint;
 mod snippet;
 
 use std::io::{self, IsTerminal as _, Write};

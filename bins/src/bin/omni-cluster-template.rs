@@ -26,13 +26,20 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Render(template::render::Render),
+    Status(template::status::Status),
+    Export(template::export::Export),
 }
 
 fn main() -> ExitCode {
     run::main(
         |arguments: &Arguments| &arguments.common,
-        |arguments, screen| match &arguments.verb {
-            Verb::Render(render) => template::render::run(render, arguments.compat, screen),
+        |arguments, screen| {
+            let Arguments { compat, omni, .. } = arguments;
+            match &arguments.verb {
+                Verb::Render(render) => template::render::run(render, compat, screen),
+                Verb::Status(status) => template::status::run(status, &omni, compat, screen),
+                Verb::Export(export) => template::export::run(export, &omni, compat, screen),
+            }
         },
     )
 }

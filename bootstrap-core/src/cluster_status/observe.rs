@@ -10,7 +10,6 @@ use omni_client::specs::{
 };
 use omni_client::{Kind, Resource, kinds, labels};
 
-use super::tree::age;
 use super::{ClusterState, Counts, Machine, MachineSet, Report, Request, Role, Upgrade};
 use crate::observe::read;
 use crate::ports::{Failure, Omni, PortResult};
@@ -283,29 +282,22 @@ fn stalled(request: &Request) -> Option<String> {
     if !request.error.is_empty() {
         return Some(request.error.clone());
     }
-    let quiet = age(request.quiet_for);
+    let provider = &request.provider;
     match request.stage {
         RequestStage::Failed => Some("failed; the provider tries again each minute".to_owned()),
         RequestStage::Provisioning => {
-            let patience = if request.step.contains("(3/") || request.step.contains("upload") {
-                QUIET_DOWNLOAD
-            } else {
-                QUIET_STEP
-            };
+            let downloads = request.step.contains("uploadISO");
+            let patience = if downloads { QUIET_DOWNLOAD } else { QUIET_STEP };
             (request.quiet_for > patience).then(|| {
                 format!(
-                    "no progress for {quiet}; only the log of provider {} and Proxmox's task list know why",
-                    request.provider
+                    "no progress; only the log of provider {provider} and Proxmox's task list know why"
                 )
             })
         }
-        RequestStage::Provisioned if !request.joined => {
-            (request.quiet_for > QUIET_BOOT).then(|| {
-                format!(
-                    "started {quiet} ago and has not called home: see its console for address, name and route to Omni"
-                )
-            })
-        }
+        RequestStage::Provisioned if !request.joined && request.quiet_for > QUIET_BOOT => Some(
+            "it has not called home: see its console for its address, Omni's name and the route there"
+                .to_owned(),
+        ),
         _ => None,
     }
 }

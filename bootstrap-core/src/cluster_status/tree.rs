@@ -46,12 +46,20 @@ pub enum Tone {
     Held,
     /// A remark.
     Remark,
+    /// What changes by itself, such as an age.
+    Fleeting,
 }
 
 impl Line {
     /// What it says, without its branch.
     pub fn text(&self) -> String {
         self.parts.iter().map(|part| part.text.as_str()).collect()
+    }
+
+    /// The same without what changes by itself: two lines with equal news say nothing new to each other.
+    pub fn news(&self) -> String {
+        let lasting = self.parts.iter().filter(|part| part.tone != Tone::Fleeting);
+        lasting.map(|part| part.text.as_str()).collect()
     }
 }
 
@@ -321,11 +329,13 @@ fn request_line(request: &Request) -> Node {
     if !step.is_empty() {
         parts.push(part(format!(" {step}"), Tone::Plain));
     }
-    parts.push(part(format!(", {} old", age(request.age)), Tone::Remark));
+    parts.push(part(format!(", {} old", age(request.age)), Tone::Fleeting));
     if let Some(uuid) = &request.uuid {
         parts.push(part(format!(", machine {uuid}"), Tone::Remark));
     }
     if let Some(stalled) = &request.stalled {
+        let quiet = format!(", unchanged for {}", age(request.quiet_for));
+        parts.push(part(quiet, Tone::Fleeting));
         parts.push(part(format!(": {stalled}"), Tone::Bad));
     }
     Node {
@@ -335,7 +345,7 @@ fn request_line(request: &Request) -> Node {
 }
 
 /// Seconds as people say them.
-pub(super) fn age(seconds: u64) -> String {
+fn age(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds}s"),
         (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),

@@ -138,6 +138,7 @@ fn of_request(request: &Request) -> String {
     let detail = match &request.stalled {
         Some(stalled) => stalled.as_str(),
         None if request.joined => "joined, not yet a member",
+        None if request.stage == RequestStage::Pending => "the provider has not begun",
         None => request.step.as_str(),
     };
     match detail {

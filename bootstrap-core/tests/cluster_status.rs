@@ -31,7 +31,10 @@ impl Omni for Shelf {
             Some(Some((key, value))) => resource.label(key) == Some(value),
         };
         let of_kind = self.0.iter().filter(|resource| resource.kind() == *kind);
-        Ok(of_kind.filter(|resource| matches(resource)).cloned().collect())
+        Ok(of_kind
+            .filter(|resource| matches(resource))
+            .cloned()
+            .collect())
     }
 
     async fn create(&self, _: &Resource) -> PortResult<()> {
@@ -68,7 +71,11 @@ fn recorded() -> Shelf {
             continue;
         }
         let record: Value = serde_json::from_slice(&std::fs::read(entry.path()).unwrap()).unwrap();
-        for item in record["response"]["body"]["items"].as_array().into_iter().flatten() {
+        for item in record["response"]["body"]["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
             all.push(serde_json::from_str(item.as_str().unwrap()).unwrap());
         }
     }
@@ -121,7 +128,10 @@ const WORKER: &str = "00000103-c798-4da7-a410-f09abb48c8d8";
 fn growing() -> Shelf {
     let mut shelf = recorded();
     shelf.remove(&kinds::CLUSTER_MACHINE_STATUS, WORKER);
-    shelf.remove(&kinds::CLUSTER_MACHINE_REQUEST_STATUS, "demo-workers-58f7t2");
+    shelf.remove(
+        &kinds::CLUSTER_MACHINE_REQUEST_STATUS,
+        "demo-workers-58f7t2",
+    );
     shelf.remove(&kinds::MACHINE, WORKER);
     shelf.change(&kinds::CLUSTER_STATUS, "demo", |status| {
         status.spec = json!({"phase": 1, "machines": {"total": 1, "healthy": 1, "requested": 3}});
@@ -129,7 +139,10 @@ fn growing() -> Shelf {
     shelf.change(&kinds::MACHINE_SET_STATUS, "demo-workers", |status| {
         status.spec = json!({"phase": 1, "machines": {"requested": 2}});
     });
-    let own = [(labels::CLUSTER, "demo"), (labels::MACHINE_SET, "demo-workers")];
+    let own = [
+        (labels::CLUSTER, "demo"),
+        (labels::MACHINE_SET, "demo-workers"),
+    ];
     let kind = &kinds::CLUSTER_MACHINE_REQUEST_STATUS;
     let spec = json!({"stage": 2, "status": "Running Step: \"syncVM\" (4/5)", "provider_id": "talemu", "machine_uuid": WORKER});
     shelf.put(kind, "demo-workers-aaaaaa", &own, spec);
@@ -199,13 +212,23 @@ async fn machines_on_their_way_are_shown() {
 #[tokio::test]
 async fn a_machine_that_was_started_has_to_call_home() {
     let mut shelf = growing();
-    shelf.change(&kinds::CLUSTER_MACHINE_REQUEST_STATUS, "demo-workers-aaaaaa", |request| {
-        request.spec["stage"] = json!(3);
-        request.spec["status"] = json!("Waiting for the machine to join Omni");
-    });
+    shelf.change(
+        &kinds::CLUSTER_MACHINE_REQUEST_STATUS,
+        "demo-workers-aaaaaa",
+        |request| {
+            request.spec["stage"] = json!(3);
+            request.spec["status"] = json!("Waiting for the machine to join Omni");
+        },
+    );
     let report = at(&shelf, "demo", "2026-11-23T08:05:00Z").await;
     let request = &report.machine_sets[1].requests[0];
-    assert!(request.stalled.as_ref().unwrap().contains("not called home"));
+    assert!(
+        request
+            .stalled
+            .as_ref()
+            .unwrap()
+            .contains("not called home")
+    );
     let own = [(labels::MACHINE_REQUEST, "demo-workers-aaaaaa")];
     shelf.put(&kinds::MACHINE, WORKER, &own, json!({}));
     let report = at(&shelf, "demo", "2026-11-23T08:05:00Z").await;
@@ -231,7 +254,8 @@ async fn a_silent_provider_is_what_is_waited_for() {
 async fn everything_that_can_be_wrong_with_a_machine_is_said() {
     let mut shelf = recorded();
     shelf.change(&kinds::CLUSTER_MACHINE_STATUS, WORKER, |machine| {
-        machine.spec = json!({"stage": 4, "config_apply_status": 3, "last_config_error": "no such disk"});
+        machine.spec =
+            json!({"stage": 4, "config_apply_status": 3, "last_config_error": "no such disk"});
         machine.metadata.labels.remove(labels::CONNECTED);
         machine.metadata.labels.remove(labels::NODE_NAME);
         let annotations = &mut machine.metadata.annotations;
@@ -240,10 +264,17 @@ async fn everything_that_can_be_wrong_with_a_machine_is_said() {
     shelf.change(&kinds::MACHINE_SET_STATUS, "demo-workers", |set| {
         set.spec["ready"] = json!(false);
     });
-    shelf.change(&kinds::CONTROL_PLANE_STATUS, "demo-control-planes", |plane| {
-        plane.spec = json!({"conditions": [{"type": 1, "status": 2}, {"type": 2, "status": 2}]});
+    shelf.change(
+        &kinds::CONTROL_PLANE_STATUS,
+        "demo-control-planes",
+        |plane| {
+            plane.spec =
+                json!({"conditions": [{"type": 1, "status": 2}, {"type": 2, "status": 2}]});
+        },
+    );
+    shelf.change(&kinds::LOAD_BALANCER_STATUS, "demo", |balancer| {
+        balancer.spec = json!({})
     });
-    shelf.change(&kinds::LOAD_BALANCER_STATUS, "demo", |balancer| balancer.spec = json!({}));
     let report = look(&shelf).await;
     insta::assert_snapshot!(text(&report), @r#"
     Cluster "demo" RUNNING Ready (2/2) (healthy/total)
@@ -307,7 +338,10 @@ async fn programs_get_words() {
     let report = look(&growing()).await;
     let value = serde_json::to_value(&report).unwrap();
     assert_eq!(value["state"]["phase"], "SCALING_UP");
-    assert_eq!(value["machine_sets"][1]["requests"][0]["stage"], "PROVISIONING");
+    assert_eq!(
+        value["machine_sets"][1]["requests"][0]["stage"],
+        "PROVISIONING"
+    );
     assert_eq!(value["machine_sets"][0]["failing_checks"], json!([]));
     assert_eq!(value["machine_sets"][1]["failing_checks"], Value::Null);
     assert_eq!(value["kubernetes_upgrade"]["phase"], "Done");

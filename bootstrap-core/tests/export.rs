@@ -77,7 +77,11 @@ fn check_same(before: &[Resource], after: &[Resource], text: &str) {
             old.spec,
             new.spec
         );
-        assert_eq!(old.spec.get("data"), new.spec.get("data"), "{key:?}\n{text}");
+        assert_eq!(
+            old.spec.get("data"),
+            new.spec.get("data"),
+            "{key:?}\n{text}"
+        );
     }
 }
 
@@ -186,11 +190,35 @@ fn what_a_template_cannot_say_is_noted() {
     };
     let data = json!({"data": "machine: {}\n"});
     let member = [cluster, (labels::CLUSTER_MACHINE, OTHER)];
-    add(&mut resources, &kinds::CONFIG_PATCH, "500-a", &member, data.clone());
+    add(
+        &mut resources,
+        &kinds::CONFIG_PATCH,
+        "500-a",
+        &member,
+        data.clone(),
+    );
     let machine = [(labels::MACHINE, MACHINE)];
-    add(&mut resources, &kinds::CONFIG_PATCH, "500-b", &machine, data.clone());
-    add(&mut resources, &kinds::CONFIG_PATCH, "500-c", &[cluster], data.clone());
-    add(&mut resources, &kinds::CONFIG_PATCH, "500-d", &[cluster], data);
+    add(
+        &mut resources,
+        &kinds::CONFIG_PATCH,
+        "500-b",
+        &machine,
+        data.clone(),
+    );
+    add(
+        &mut resources,
+        &kinds::CONFIG_PATCH,
+        "500-c",
+        &[cluster],
+        data.clone(),
+    );
+    add(
+        &mut resources,
+        &kinds::CONFIG_PATCH,
+        "500-d",
+        &[cluster],
+        data,
+    );
     resources.last_mut().unwrap().metadata.phase = Phase::TearingDown;
     let spec = json!({"args": ["a"]});
     add(&mut resources, &kinds::KERNEL_ARGS, MACHINE, &[], spec);
@@ -200,7 +228,13 @@ fn what_a_template_cannot_say_is_noted() {
         (labels::ROLE_WORKER, ""),
         (labels::MANAGED_BY_NODE_CONTROLLER, ""),
     ];
-    add(&mut resources, &kinds::MACHINE_SET_NODE, OTHER, &node, json!({}));
+    add(
+        &mut resources,
+        &kinds::MACHINE_SET_NODE,
+        OTHER,
+        &node,
+        json!({}),
+    );
     let locked = &mut resources.last_mut().unwrap().metadata.annotations;
     locked.insert(labels::LOCKED.to_owned(), String::new());
     let export = exported(&resources);
@@ -310,7 +344,10 @@ fn descriptors() -> impl Strategy<Value = (BTreeMap<String, String>, BTreeMap<St
     (map(), map())
 }
 
-fn describe(document: &mut Value, (labels, annotations): (BTreeMap<String, String>, BTreeMap<String, String>)) {
+fn describe(
+    document: &mut Value,
+    (labels, annotations): (BTreeMap<String, String>, BTreeMap<String, String>),
+) {
     if !labels.is_empty() {
         document["labels"] = json!(labels);
     }
@@ -326,18 +363,31 @@ fn patch_content() -> impl Strategy<Value = Value> {
         value().prop_map(sysctls),
         (value(), value()).prop_map(move |(a, b)| json!([sysctls(a), sysctls(b)])),
         ("[ \n]{0,3}", "[\n]{0,3}", "[a-z ]{0,9}").prop_map(|(before, after, remark)| {
-            json!(format!("{before}# {remark}\nmachine:\n  sysctls:\n    a: b{after}"))
+            json!(format!(
+                "{before}# {remark}\nmachine:\n  sysctls:\n    a: b{after}"
+            ))
         }),
         Just(json!("machine: {}")),
-        Just(json!("machine:\n    sysctls:\n        a: \"\\t\"  # tab:\t.\n")),
+        Just(json!(
+            "machine:\n    sysctls:\n        a: \"\\t\"  # tab:\t.\n"
+        )),
         Just(json!("machine: {}\r\n# end\r\n")),
     ]
 }
 
 fn patches(tag: &'static str) -> impl Strategy<Value = Vec<Value>> {
-    let patch = (name(), any::<bool>(), any::<bool>(), patch_content(), descriptors());
+    let patch = (
+        name(),
+        any::<bool>(),
+        any::<bool>(),
+        patch_content(),
+        descriptors(),
+    );
     prop::collection::vec(patch, 0..4).prop_map(move |all| {
-        let one = |(at, (name, by_id, both, content, described)): (usize, (String, bool, bool, Value, _))| {
+        let one = |(at, (name, by_id, both, content, described)): (
+            usize,
+            (String, bool, bool, Value, _),
+        )| {
             let mut patch = json!({"inline": content});
             if by_id {
                 patch["idOverride"] = json!(format!("{tag}{at}-{name}"));

@@ -25,12 +25,12 @@ const QUIET_BOOT: u64 = 180;
 pub async fn observe(omni: &dyn Omni, cluster: &str, now: Timestamp) -> PortResult<Report> {
     let selector = format!("{}={cluster}", labels::CLUSTER);
     let of_cluster = |kind: &'static Kind| omni.list(kind, Some(&selector));
-    // Neither of the two that are asked for by name carries the cluster's label.
+    // What is asked for by name does not carry the cluster's label, or not always.
     let (wanted, state, talos, kubernetes, sets, planes, balancers, members, requests) = tokio::try_join!(
         omni.get(&kinds::CLUSTER, cluster),
         omni.get(&kinds::CLUSTER_STATUS, cluster),
         omni.get(&kinds::TALOS_UPGRADE_STATUS, cluster),
-        of_cluster(&kinds::KUBERNETES_UPGRADE_STATUS),
+        omni.get(&kinds::KUBERNETES_UPGRADE_STATUS, cluster),
         of_cluster(&kinds::MACHINE_SET_STATUS),
         of_cluster(&kinds::CONTROL_PLANE_STATUS),
         of_cluster(&kinds::LOAD_BALANCER_STATUS),
@@ -66,10 +66,7 @@ pub async fn observe(omni: &dyn Omni, cluster: &str, now: Timestamp) -> PortResu
         waiting_for: Vec::new(),
         exists: wanted.is_some(),
         state: state.as_ref().map(cluster_state).transpose()?,
-        kubernetes_upgrade: kubernetes
-            .first()
-            .map(kubernetes_upgrade)
-            .transpose()?,
+        kubernetes_upgrade: kubernetes.as_ref().map(kubernetes_upgrade).transpose()?,
         talos_upgrade: talos.as_ref().map(talos_upgrade).transpose()?,
         load_balancer: balancers
             .first()
@@ -157,7 +154,7 @@ fn kubernetes_upgrade(
         status: status.status,
         error: status.error,
         to_version: status.current_upgrade_version,
-        labelled: true,
+        labelled: resource.label(labels::CLUSTER).is_some(),
     })
 }
 
@@ -247,11 +244,7 @@ fn machine(resource: &Resource) -> PortResult<Machine> {
     })
 }
 
-fn request(
-    resource: &Resource,
-    joined: &BTreeSet<String>,
-    now: Timestamp,
-) -> PortResult<Request> {
+fn request(resource: &Resource, joined: &BTreeSet<String>, now: Timestamp) -> PortResult<Request> {
     let status: ClusterMachineRequestStatus = read(resource)?;
     let since = |time: &str| -> Option<u64> {
         let time: Timestamp = time.parse().ok()?;

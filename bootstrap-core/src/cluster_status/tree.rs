@@ -182,10 +182,7 @@ fn root(report: &Report, all: bool) -> Node {
             word(state.phase),
             space(),
             readiness(state.ready),
-            part(
-                format!(" ({healthy}/{total}) (healthy/total)"),
-                Tone::Plain,
-            ),
+            part(format!(" ({healthy}/{total}) (healthy/total)"), Tone::Plain),
         ];
     }
     let kubernetes = report.kubernetes_upgrade.as_ref();
@@ -201,7 +198,8 @@ fn root(report: &Report, all: bool) -> Node {
             .map(|upgrade| upgrade_line("Talos Upgrade", upgrade, all)),
     );
     let sets = report.machine_sets.iter();
-    node.children.extend(sets.map(|set| set_node(set, report.load_balancer, all)));
+    node.children
+        .extend(sets.map(|set| set_node(set, report.load_balancer, all)));
     node
 }
 
@@ -252,7 +250,11 @@ fn set_node(set: &MachineSet, load_balancer: Option<bool>, all: bool) -> Node {
     let mut children = Vec::new();
     if set.role == Role::ControlPlane {
         children.extend(load_balancer.map(|healthy| Node {
-            parts: vec![part("Load Balancer", Tone::Title), space(), readiness(healthy)],
+            parts: vec![
+                part("Load Balancer", Tone::Title),
+                space(),
+                readiness(healthy),
+            ],
             ..Node::default()
         }));
         children.extend(set.failing_checks.as_ref().map(|failing| Node {
@@ -260,7 +262,11 @@ fn set_node(set: &MachineSet, load_balancer: Option<bool>, all: bool) -> Node {
             ..Node::default()
         }));
     }
-    children.extend(set.machines.iter().map(|machine| machine_line(machine, all)));
+    children.extend(
+        set.machines
+            .iter()
+            .map(|machine| machine_line(machine, all)),
+    );
     if all {
         children.extend(set.requests.iter().map(request_line));
     }

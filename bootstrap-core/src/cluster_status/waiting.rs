@@ -62,9 +62,7 @@ fn waiting_for(report: &Report) -> Vec<String> {
     let mut waits: Vec<String> = report
         .silent_providers
         .iter()
-        .map(|provider| {
-            format!("the infra provider {provider}, which shows Omni no sign of life")
-        })
+        .map(|provider| format!("the infra provider {provider}, which shows Omni no sign of life"))
         .collect();
     waits.extend(report.machine_sets.iter().flat_map(of_set));
     if let Some(upgrade) = &report.talos_upgrade

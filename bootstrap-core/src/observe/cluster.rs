@@ -33,7 +33,9 @@ pub async fn cluster_resources(
     lists.extend(LABELLED.iter().map(|kind| (kind, Some(selector.as_str()))));
     lists.extend(BY_MACHINE.iter().map(|kind| (kind, None)));
     lists.push((&kinds::CONFIG_PATCH, Some(labels::MACHINE)));
-    let lists = lists.into_iter().map(|(kind, selector)| list(omni, kind, selector));
+    let lists = lists
+        .into_iter()
+        .map(|(kind, selector)| list(omni, kind, selector));
     for listed in futures_util::future::try_join_all(lists).await? {
         // A patch may carry both labels.
         all.extend(listed.into_iter().filter(|resource| {

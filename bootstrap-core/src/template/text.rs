@@ -147,10 +147,7 @@ pub(super) fn go_duration_text(seconds: i64, nanoseconds: i64) -> String {
         1_000..1_000_000 => decimal(total, 1_000, "µs"),
         1_000_000..1_000_000_000 => decimal(total, 1_000_000, "ms"),
         _ => {
-            let (hours, minutes) = (
-                total / 3_600_000_000_000,
-                total / 60_000_000_000 % 60,
-            );
+            let (hours, minutes) = (total / 3_600_000_000_000, total / 60_000_000_000 % 60);
             let seconds = decimal(total % 60_000_000_000, 1_000_000_000, "s");
             match (hours, minutes) {
                 (0, 0) => seconds,

@@ -179,7 +179,9 @@ fn cannot_write(file: &Path, error: &std::io::Error) -> Failure {
 
 /// The whole file or nothing: it is written beside its place and then moved there.
 fn write(file: &Path, text: &str, force: bool) -> std::io::Result<()> {
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".export-");
     #[cfg(unix)]

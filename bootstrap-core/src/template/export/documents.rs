@@ -176,7 +176,10 @@ fn machine_set(
             AllocationType::Other(number) => Value::Text(number.to_string()),
         };
         let name = Value::Text(allocation.name.clone());
-        fields.put("machineClass", Value::mapping([("name", name), ("size", size)]));
+        fields.put(
+            "machineClass",
+            Value::mapping([("name", name), ("size", size)]),
+        );
     } else {
         let ids: Vec<String> = set.nodes.iter().map(|node| node.id().to_owned()).collect();
         fields.maybe("machines", (!ids.is_empty()).then(|| texts(&ids)));

@@ -99,7 +99,10 @@ fn checked(text: &str, options: ExportOptions) -> Result<Template, ExportError> 
     }
     let refused = |findings: Vec<Diagnostic>| {
         let findings: Vec<Diagnostic> = findings.into_iter().map(without_place).collect();
-        let texts: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
+        let texts: Vec<&str> = findings
+            .iter()
+            .map(|finding| finding.message.as_str())
+            .collect();
         ExportError {
             message: texts.join("; "),
             findings,

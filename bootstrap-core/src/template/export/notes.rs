@@ -14,10 +14,17 @@ type Key<'r> = (&'r str, &'r str);
 pub(super) fn notes(gathered: &Gathered<'_>, template: &Template) -> Vec<String> {
     let again = match template.translate() {
         Ok(again) => again,
-        Err(findings) => return findings.into_iter().map(|finding| finding.message).collect(),
+        Err(findings) => {
+            return findings
+                .into_iter()
+                .map(|finding| finding.message)
+                .collect();
+        }
     };
-    let again: BTreeMap<Key<'_>, &Resource> =
-        again.iter().map(|resource| (key(resource), resource)).collect();
+    let again: BTreeMap<Key<'_>, &Resource> = again
+        .iter()
+        .map(|resource| (key(resource), resource))
+        .collect();
     let before = originals(gathered);
     let mut notes = Vec::new();
     for (key, original) in &before {
@@ -73,7 +80,10 @@ fn lost(original: &Resource, gathered: &Gathered<'_>) -> Option<String> {
     let kind = original.metadata.kind.as_str();
     if kind == KERNEL_ARGS {
         let text = "kernel arguments that no template manages are left out";
-        return Some(format!("machine {}: {text}; --include-kernel-args takes them in", original.id()));
+        return Some(format!(
+            "machine {}: {text}; --include-kernel-args takes them in",
+            original.id()
+        ));
     }
     if kind == INSTALL_DISKS {
         // It is empty, which a template says by saying nothing.
@@ -84,9 +94,7 @@ fn lost(original: &Resource, gathered: &Gathered<'_>) -> Option<String> {
             || gathered.nodes().all(|node| node.id() != machine)
     };
     let why = match original.label(labels::CLUSTER_MACHINE) {
-        Some(machine) if of_class(machine) => {
-            "is for one machine of a class-based set"
-        }
+        Some(machine) if of_class(machine) => "is for one machine of a class-based set",
         _ => "has an id that a template cannot give it",
     };
     Some(format!("{}: not in the template, it {why}", name(original)))
@@ -123,7 +131,9 @@ fn differences(original: &Resource, translated: &Resource) -> Vec<String> {
 fn different_parts(original: &Resource, translated: &Resource) -> Vec<String> {
     let keys = |resource: &Resource| -> BTreeSet<String> {
         let fields = resource.spec.as_object();
-        fields.map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
+        fields
+            .map(|fields| fields.keys().cloned().collect())
+            .unwrap_or_default()
     };
     let all = &keys(original) | &keys(translated);
     let part = |resource: &Resource, key: &str| {

@@ -12,7 +12,10 @@
 )]
 
 mod bad_input;
+mod export;
 mod harness;
 mod kill;
 mod rehearse;
 mod secrets;
+mod status;
+mod template_site;

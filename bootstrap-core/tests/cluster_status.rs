@@ -102,8 +102,8 @@ impl Shelf {
             resource = resource.with_label(*key, *value);
         }
         resource.spec = spec;
-        resource.metadata.created = "2026-11-23T08:00:00Z".to_owned();
-        resource.metadata.updated = "2026-11-23T08:00:20Z".to_owned();
+        "2026-11-23T08:00:00Z".clone_into(&mut resource.metadata.created);
+        "2026-11-23T08:00:20Z".clone_into(&mut resource.metadata.updated);
         self.0.push(resource);
     }
 }
@@ -154,10 +154,8 @@ fn growing() -> Shelf {
 #[tokio::test]
 async fn a_ready_cluster_has_omnictls_tree() {
     let report = look(&recorded()).await;
-    let tree: String = omnictl_lines(&report)
-        .iter()
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let lines = omnictl_lines(&report).into_iter();
+    let tree: String = lines.map(|line| line.to_string() + "\n").collect();
     let golden = fixtures().join("golden/91-ready-status/stdout");
     assert_eq!(tree, std::fs::read_to_string(golden).unwrap());
     assert!(report.healthy && report.healthy_for_omnictl());
@@ -273,7 +271,7 @@ async fn everything_that_can_be_wrong_with_a_machine_is_said() {
         },
     );
     shelf.change(&kinds::LOAD_BALANCER_STATUS, "demo", |balancer| {
-        balancer.spec = json!({})
+        balancer.spec = json!({});
     });
     let report = look(&shelf).await;
     insta::assert_snapshot!(text(&report), @r#"
@@ -324,7 +322,7 @@ async fn a_cluster_that_is_not_there_is_said_to_be_missing() {
     assert_eq!(omnictl_lines(&report), []);
     insta::assert_snapshot!(text(&report), @r#"
     Cluster "elsewhere" does not exist
-    Waiting for cluster elsewhere to be created
+    Waiting for its creation
     "#);
     shelf.remove(&kinds::CLUSTER_STATUS, "demo");
     assert_eq!(

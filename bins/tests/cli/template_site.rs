@@ -86,7 +86,9 @@ impl Site {
         let nanoseconds = u64::try_from(time.as_nanos()).expect("some hours");
         self.loopback.world.act(|state, _| {
             state.wall_zero = state.wall_zero.checked_sub(time).expect("after 1970");
-            self.clock.nanoseconds.fetch_add(nanoseconds, Ordering::SeqCst);
+            self.clock
+                .nanoseconds
+                .fetch_add(nanoseconds, Ordering::SeqCst);
         });
         self.loopback.world.act(|_, _| ());
     }

@@ -51,7 +51,7 @@ fn healthy(report: &Report, seen: impl Fn(bool) -> bool) -> bool {
 
 fn waiting_for(report: &Report) -> Vec<String> {
     if !report.exists {
-        return vec![format!("cluster {} to be created", report.cluster)];
+        return vec!["its creation".to_owned()];
     }
     let Some(state) = &report.state else {
         return vec!["Omni to take note of the cluster".to_owned()];

@@ -108,6 +108,7 @@ pub(super) fn serialize<W: Word, S: Serializer>(
     serializer.serialize_str(&value.word().0)
 }
 
+#[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
 pub(super) fn serialize_checks<S: Serializer>(
     checks: &Option<Vec<ConditionType>>,
     serializer: S,

@@ -216,7 +216,7 @@ pub fn configure(state: &mut State, now: Duration, key: &Key) {
 /// Gives an installed machine another Talos version.
 pub fn upgrade(state: &mut State, now: Duration, key: &Key, version: &str) {
     set(state, key, |machine| {
-        machine.upgrading_to = Some(version.to_owned())
+        machine.upgrading_to = Some(version.to_owned());
     });
     enter(state, now, key, Stage::Upgrading);
     then(state, now, key, draws::talos_upgrade, Step::Upgraded);

@@ -290,7 +290,7 @@ impl State {
         match event {
             Due::Reconcile => omni::controllers::reconcile(self, at),
             Due::Kubernetes { cluster } => {
-                omni::controllers::upgrades::step_done(self, at, &cluster)
+                omni::controllers::upgrades::step_done(self, at, &cluster);
             }
             Due::Provider { provider, task } => provider::happen(self, at, &provider, task),
             Due::Machine { key, boot, step } => machine::happen(self, at, &key, boot, step),

@@ -51,10 +51,17 @@ pub struct Status {
     #[arg(short = 'c', long, value_name = "NAME", group = "which", value_parser = cluster_name)]
     cluster: Option<String>,
     /// Wait so long for the cluster to be healthy, for example 90s or 1h30m; 0: look once
-    #[arg(short = 'w', long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
-    wait: Duration,
+    #[arg(short = 'w', long, value_name = "DURATION", default_value = "5m", value_parser = wait)]
+    wait: Wait,
     #[command(flatten)]
     output: Output,
+}
+
+/// How long, and as it was written.
+#[derive(Debug, Clone)]
+struct Wait {
+    time: Duration,
+    written: String,
 }
 
 /// Shows, and waits.
@@ -69,17 +76,18 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let cluster = which(arguments, compat)?;
     let quiet = screen.quiet;
-    let mut view = if quiet || arguments.output.format != Format::Table {
-        View::silent()
-    } else {
+    let shown = !quiet && arguments.output.format == Format::Table;
+    let mut view = if shown {
         View::new(screen, compat.compat)
+    } else {
+        View::silent()
     };
     let (ended, report, interrupted) = block_on(async {
         let stop = signals::listen();
         let connected = omni.connect().await?;
         let wanted = Follow {
             cluster: &cluster,
-            wait: arguments.wait,
+            wait: arguments.wait.time,
             healthy: if compat.compat {
                 Report::healthy_for_omnictl
             } else {
@@ -104,14 +112,35 @@ pub fn run(
     match ended {
         Ended::Healthy => Ok(Exit::Done),
         Ended::Stopped => Ok(interrupted),
-        Ended::Unhealthy | Ended::TimedOut => Err(unhealthy(
-            &cluster,
-            ended,
-            report.as_ref(),
-            arguments.wait,
-            compat,
-        )),
+        Ended::Unhealthy | Ended::TimedOut if compat.compat => {
+            Err(compat::failure(if ended == Ended::TimedOut {
+                "context deadline exceeded"
+            } else {
+                "cluster is not healthy"
+            }))
+        }
+        Ended::TimedOut => {
+            let after = format!(
+                "after {} cluster {cluster} is still not healthy",
+                arguments.wait.written
+            );
+            Err(unhealthy(&after, report.as_ref(), "--wait waits longer"))
+        }
+        Ended::Unhealthy => {
+            let state = format!("cluster {cluster} is not healthy");
+            // The tree has said for what.
+            let report = report.as_ref().filter(|_| !shown);
+            Err(unhealthy(&state, report, "--wait 5m waits for it"))
+        }
     }
+}
+
+fn unhealthy(state: &str, report: Option<&Report>, hint: &str) -> Failure {
+    let message = match report {
+        Some(report) => format!("{state}, waiting for {}", report.waiting_for.join("; ")),
+        None => state.to_owned(),
+    };
+    Failure::findings(Exit::Error, vec![Diagnostic::error(message).hint(hint)])
 }
 
 fn which(arguments: &Status, compat: Compat) -> Result<String, Failure> {
@@ -127,46 +156,14 @@ fn which(arguments: &Status, compat: Compat) -> Result<String, Failure> {
     }
 }
 
-fn unhealthy(
-    cluster: &str,
-    ended: Ended,
-    report: Option<&Report>,
-    wait: Duration,
-    compat: Compat,
-) -> Failure {
-    let timed_out = ended == Ended::TimedOut;
-    if compat.compat {
-        return compat::failure(if timed_out {
-            "context deadline exceeded"
-        } else {
-            "cluster is not healthy"
-        });
-    }
-    let waits = report.map_or_else(
-        || "Omni's first answer".to_owned(),
-        |report| report.waiting_for.join("; "),
-    );
-    let (message, hint) = if timed_out {
-        (
-            format!("after {wait:?} cluster {cluster} still waits for {waits}"),
-            "what goes on in Omni goes on; `--wait` waits longer",
-        )
-    } else {
-        (
-            format!("cluster {cluster} is not healthy, it waits for {waits}"),
-            "`--wait 5m` waits for it",
-        )
-    };
-    Failure::findings(Exit::Error, vec![Diagnostic::error(message).hint(hint)])
-}
-
 /// A duration as Go reads it. omnictl takes a negative one for zero.
-fn duration(text: &str) -> Result<Duration, String> {
+fn wait(text: &str) -> Result<Wait, String> {
     let nanoseconds = go_duration(text)
         .ok_or("no duration: write it like 30s, 5m or 1h30m, or 0 to look once")?;
-    Ok(Duration::from_nanos(
-        u64::try_from(nanoseconds).unwrap_or_default(),
-    ))
+    Ok(Wait {
+        time: Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or_default()),
+        written: text.to_owned(),
+    })
 }
 
 /// The name goes into label selectors, where a comma would mean something.

@@ -11,9 +11,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::{Screen, paint};
 
-/// Once a second is as often as anybody can read it.
-const REDRAWS_A_SECOND: u8 = 1;
-
 /// Where reports go.
 pub(super) struct View {
     style: Style,
@@ -73,13 +70,10 @@ impl View {
             lines(report)
         };
         match &mut self.style {
-            Style::Silent => {}
-            Style::Live(bar) => {
-                bar.set_message(painted(&lines, screen.color));
-                bar.tick();
-            }
+            // Looks are a second apart, and so are redraws.
+            Style::Live(bar) => bar.set_message(painted(&lines, screen.color)),
             Style::Whole if lines != self.last => screen.print(&painted(&lines, screen.color)),
-            Style::Whole => {}
+            Style::Whole | Style::Silent => {}
             Style::Changes(known) if known.is_empty() => {
                 known.extend(lines.iter().map(Line::news));
                 screen.print(&painted(&lines, screen.color));
@@ -110,7 +104,7 @@ impl View {
 }
 
 fn bar() -> ProgressBar {
-    let target = ProgressDrawTarget::stdout_with_hz(REDRAWS_A_SECOND);
+    let target = ProgressDrawTarget::stdout();
     let bar = ProgressBar::with_draw_target(None, target);
     if let Ok(look) = ProgressStyle::with_template("{msg}") {
         bar.set_style(look);

@@ -20,7 +20,7 @@ const KEY: &str = "OMNI_SERVICE_ACCOUNT_KEY";
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Omni")]
 pub struct Omni {
-    /// Omni's URL, e.g. https://omni.home.example [env: OMNI_ENDPOINT]
+    /// Omni's URL, e.g. `https://omni.home.example` [env: OMNI_ENDPOINT]
     #[arg(long, global = true, value_name = "URL")]
     pub endpoint: Option<String>,
     /// A file with the service-account key [default: what OMNI_SERVICE_ACCOUNT_KEY holds]

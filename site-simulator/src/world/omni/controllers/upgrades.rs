@@ -7,9 +7,8 @@ use std::time::Duration;
 use omni_client::Resource;
 use serde_json::{Map, Value, json};
 
-use super::readiness::is_ready;
 use super::{find_machine, label, label_of, members_of, snapshot, wanted};
-use crate::world::machine::{self, Key, Machine, Stage};
+use crate::world::machine::{self, Key, Stage};
 use crate::world::omni::kinds::{self, KindRef};
 use crate::world::omni::store::Labels;
 use crate::world::{Due, State, draws};
@@ -40,16 +39,18 @@ pub(crate) struct Versions {
 /// A machine that is installed.
 struct Member {
     key: Key,
-    machine: Machine,
+    uuid: String,
+    request: String,
+    is_current: bool,
+    running: bool,
     plane: bool,
-    ready: bool,
     locked: bool,
 }
 
 pub(super) fn reconcile(state: &mut State, now: Duration) {
     for cluster in snapshot(state, kinds::CLUSTERS) {
         if wanted(&cluster) {
-            let members = members(state, &cluster.metadata.id);
+            let members = members(state, &cluster);
             let talos = talos(state, now, &cluster, &members);
             kubernetes(state, now, &cluster, &members, talos);
         }
@@ -109,34 +110,41 @@ fn text<'r>(resource: &'r Resource, key: &str) -> &'r str {
 }
 
 /// Installed machines in the order they are upgraded.
-fn members(state: &State, cluster: &str) -> Vec<Member> {
-    let mut members: Vec<Member> = members_of(state, cluster)
+fn members(state: &State, cluster: &Resource) -> Vec<Member> {
+    let version = text(cluster, "talos_version");
+    let mut members: Vec<Member> = members_of(state, &cluster.metadata.id)
         .filter_map(|member| {
             let uuid = &member.metadata.id;
             let (key, machine) = find_machine(state, uuid)?;
             let node = state.omni.store.find(kinds::MACHINE_SET_NODES, uuid);
-            Some(Member {
+            let is_locked = |node: &Resource| node.metadata.annotations.contains_key(label::LOCKED);
+            machine.installed.then(|| Member {
                 key: key.clone(),
-                machine: machine.clone(),
+                uuid: uuid.clone(),
+                request: machine.request.clone(),
+                is_current: machine.talos == version,
+                running: machine.stage == Stage::Running,
                 plane: label_of(member, label::CONTROL_PLANE).is_some(),
-                ready: is_ready(state, member, machine),
-                locked: node
-                    .is_some_and(|node| node.metadata.annotations.contains_key(label::LOCKED)),
+                locked: node.is_some_and(|node| is_locked(node)),
             })
         })
-        .filter(|member| member.machine.installed)
         .collect();
-    members.sort_by(|left, right| {
-        (!left.plane, &left.machine.uuid).cmp(&(!right.plane, &right.machine.uuid))
-    });
+    members.sort_by(|left, right| (!left.plane, &left.uuid).cmp(&(!right.plane, &right.uuid)));
     members
+}
+
+/// Whether Omni calls every member ready.
+fn all_ready(state: &State, cluster: &str) -> bool {
+    let statuses = state.omni.store.all(kinds::CLUSTER_MACHINE_STATUSES);
+    statuses
+        .filter(|status| label_of(status, label::CLUSTER) == Some(cluster))
+        .all(|status| status.spec.get("ready") == Some(&json!(true)))
 }
 
 /// `TalosUpgradeStatuses`, and the next machine. Returns whether all run the version that is wanted.
 fn talos(state: &mut State, now: Duration, cluster: &Resource, members: &[Member]) -> bool {
     let version = text(cluster, "talos_version");
-    let is_outdated = |member: &&Member| member.machine.talos != version;
-    let outdated: Vec<&Member> = members.iter().filter(is_outdated).collect();
+    let outdated: Vec<&Member> = members.iter().filter(|member| !member.is_current).collect();
     let mut spec = Map::new();
     if outdated.is_empty() {
         done(state, &mut spec, version, kinds::TALOS_VERSIONS);
@@ -150,20 +158,17 @@ fn talos(state: &mut State, now: Duration, cluster: &Resource, members: &[Member
         );
         return true;
     }
-    let mut current = outdated
-        .iter()
-        .find(|member| member.machine.stage != Stage::Running)
-        .copied();
+    let mut current = outdated.iter().find(|member| !member.running).copied();
     let next = outdated.iter().find(|member| !member.locked).copied();
     if current.is_none()
-        && members.iter().all(|member| member.ready)
+        && all_ready(state, &cluster.metadata.id)
         && let Some(next) = next
     {
         machine::upgrade(state, now, &next.key, version);
         current = Some(next);
     }
     let step = match (current, next) {
-        (Some(member), _) => format!("current machine: {}", member.machine.uuid),
+        (Some(member), _) => format!("current machine: {}", member.uuid),
         (None, None) => "all machines are locked".to_owned(),
         (None, Some(_)) => "waiting for the cluster to be ready".to_owned(),
     };
@@ -262,13 +267,13 @@ fn next_component(
     let kubelets = members.iter().map(|member| (member, KUBELET));
     let mut next = None;
     for (member, component) in pods.chain(kubelets) {
-        if member.machine.stage != Stage::Running {
+        if !member.running {
             continue;
         }
-        let key = (member.machine.uuid.clone(), component);
+        let key = (member.uuid.clone(), component);
         let running = state.omni.kubernetes.running.entry(key.clone());
         if *running.or_insert_with(|| version.to_owned()) != version && next.is_none() {
-            next = Some((key, member.machine.request.clone()));
+            next = Some((key, member.request.clone()));
         }
     }
     next

@@ -93,7 +93,7 @@ fn set_state(state: &State, set: &Resource) -> SetState {
         SCALING_UP
     } else if counts.total > nodes {
         SCALING_DOWN
-    } else if upgrades::is_upgrading(state, id) {
+    } else if upgrades::is_upgrading(state, set) {
         UPGRADING
     } else {
         RUNNING

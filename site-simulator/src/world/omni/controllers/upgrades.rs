@@ -29,11 +29,18 @@ const DONE: u8 = 2;
 /// Machine UUID and component.
 type Component = (String, &'static str);
 
-/// Versions of Kubernetes components that run.
+/// Versions of Kubernetes components that run, by machine UUID.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
-    running: BTreeMap<Component, String>,
+    running: BTreeMap<String, BTreeMap<&'static str, String>>,
     under_way: BTreeMap<String, (Component, String)>,
+}
+
+impl Versions {
+    /// A machine is gone.
+    pub(super) fn forget(&mut self, uuid: &str) {
+        self.running.remove(uuid);
+    }
 }
 
 /// A machine that is installed.
@@ -49,12 +56,37 @@ struct Member {
 
 pub(super) fn reconcile(state: &mut State, now: Duration) {
     for cluster in snapshot(state, kinds::CLUSTERS) {
-        if wanted(&cluster) {
+        if wanted(&cluster) && !is_settled(state, &cluster) {
             let members = members(state, &cluster);
             let talos = talos(state, now, &cluster, &members);
             kubernetes(state, now, &cluster, &members, talos);
         }
     }
+}
+
+/// Whether both statuses say that the versions wanted run everywhere, and so it is. Mostly so, and looked at often.
+fn is_settled(state: &State, cluster: &Resource) -> bool {
+    let id = &cluster.metadata.id;
+    let talos = text(cluster, "talos_version");
+    let kubernetes = text(cluster, "kubernetes_version");
+    let runs = |machine: &machine::Machine| {
+        let components = state.omni.kubernetes.running.get(&machine.uuid);
+        machine.talos == talos
+            && components.is_some_and(|all| all.values().all(|version| version == kubernetes))
+    };
+    is_done(state, kinds::TALOS_UPGRADE_STATUSES, id, talos)
+        && is_done(state, kinds::KUBERNETES_UPGRADE_STATUSES, id, kubernetes)
+        && members_of(state, id)
+            .filter_map(|member| find_machine(state, &member.metadata.id))
+            .all(|(_, machine)| !machine.installed || runs(machine))
+}
+
+fn is_done(state: &State, kind: KindRef, cluster: &str, version: &str) -> bool {
+    let status = state.omni.store.find(kind, cluster);
+    status.is_some_and(|status| {
+        status.spec.get("phase") == Some(&json!(DONE))
+            && text(status, "last_upgrade_version") == version
+    })
 }
 
 /// The Talos version that the cluster of a machine wants.
@@ -78,15 +110,17 @@ pub(crate) fn wanted_talos(state: &State, key: &Key) -> String {
 }
 
 /// Whether machines of a set wait for another Talos version.
-pub(super) fn is_upgrading(state: &State, set: &str) -> bool {
-    let members = state.omni.store.all(kinds::CLUSTER_MACHINES);
-    members
-        .filter(|member| label_of(member, label::MACHINE_SET) == Some(set))
-        .any(|member| {
-            find_machine(state, &member.metadata.id).is_some_and(|(key, machine)| {
-                machine.installed && machine.talos != wanted_talos(state, key)
-            })
-        })
+pub(super) fn is_upgrading(state: &State, set: &Resource) -> bool {
+    let cluster = label_of(set, label::CLUSTER).unwrap_or_default();
+    let Some(wanted) = state.omni.store.find(kinds::CLUSTERS, cluster) else {
+        return false;
+    };
+    let version = text(wanted, "talos_version");
+    !is_done(state, kinds::TALOS_UPGRADE_STATUSES, cluster, version)
+        && members_of(state, cluster)
+            .filter(|member| label_of(member, label::MACHINE_SET) == Some(&set.metadata.id))
+            .filter_map(|member| find_machine(state, &member.metadata.id))
+            .any(|(_, machine)| machine.installed && machine.talos != version)
 }
 
 /// The version of a component on a machine; `wanted` where it has never run another.
@@ -97,7 +131,7 @@ pub(super) fn version_of(
     wanted: &str,
 ) -> String {
     let running = &state.omni.kubernetes.running;
-    let found = running.get(&(uuid.to_owned(), component));
+    let found = running.get(uuid).and_then(|all| all.get(component));
     found.map_or(wanted, String::as_str).to_owned()
 }
 
@@ -147,6 +181,10 @@ fn talos(state: &mut State, now: Duration, cluster: &Resource, members: &[Member
     let outdated: Vec<&Member> = members.iter().filter(|member| !member.is_current).collect();
     let mut spec = Map::new();
     if outdated.is_empty() {
+        let kind = kinds::TALOS_UPGRADE_STATUSES;
+        if is_done(state, kind, &cluster.metadata.id, version) {
+            return true;
+        }
         done(state, &mut spec, version, kinds::TALOS_VERSIONS);
         put(
             state,
@@ -270,10 +308,10 @@ fn next_component(
         if !member.running {
             continue;
         }
-        let key = (member.uuid.clone(), component);
-        let running = state.omni.kubernetes.running.entry(key.clone());
+        let machine = state.omni.kubernetes.running.entry(member.uuid.clone());
+        let running = machine.or_default().entry(component);
         if *running.or_insert_with(|| version.to_owned()) != version && next.is_none() {
-            next = Some((key, member.request.clone()));
+            next = Some(((member.uuid.clone(), component), member.request.clone()));
         }
     }
     next
@@ -281,8 +319,9 @@ fn next_component(
 
 /// A component runs its new version.
 pub(crate) fn step_done(state: &mut State, now: Duration, cluster: &str) {
-    if let Some((component, version)) = state.omni.kubernetes.under_way.remove(cluster) {
-        state.omni.kubernetes.running.insert(component, version);
+    if let Some(((uuid, component), version)) = state.omni.kubernetes.under_way.remove(cluster) {
+        let running = state.omni.kubernetes.running.entry(uuid).or_default();
+        running.insert(component, version);
         state.wake_controllers(now);
     }
 }

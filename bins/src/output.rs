@@ -2,6 +2,7 @@
 //! stripped of control characters before they reach a terminal.
 
 pub mod diff;
+pub mod paint;
 mod snippet;
 
 use std::fmt::Write as _;

@@ -2,6 +2,7 @@
 
 pub mod adapters;
 pub mod apply;
+pub mod cluster_status;
 pub mod devices;
 pub mod diagnostic;
 pub mod machine_class;

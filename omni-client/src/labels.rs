@@ -54,6 +54,8 @@ labels! {
     MANAGED_BY_NODE_CONTROLLER = "managed-by-machine-set-node-controller";
     /// Annotation: a machine that must not change.
     LOCKED = "locked";
+    /// On a member whose lock holds an update back.
+    UPDATE_LOCKED = "locked-update";
     /// Annotation: a cluster that must not change.
     CLUSTER_LOCKED = "cluster-locked";
 }

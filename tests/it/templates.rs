@@ -772,6 +772,13 @@ impl Omni for Counted {
     ) -> PortResult<BoxStream<'static, PortResult<omni_client::Event>>> {
         self.omni.watch(kind).await
     }
+    async fn watch_matching(
+        &self,
+        kind: &Kind,
+        selector: &str,
+    ) -> PortResult<BoxStream<'static, PortResult<omni_client::Event>>> {
+        self.omni.watch_matching(kind, selector).await
+    }
     async fn kubeconfig(&self, cluster: &str) -> PortResult<SecretString> {
         self.omni.kubeconfig(cluster).await
     }

@@ -30,6 +30,8 @@ enum Verb {
     Diff(template::diff::Diff),
     Sync(template::sync::Sync),
     Delete(template::delete::Delete),
+    Status(template::status::Status),
+    Export(template::export::Export),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
                 Verb::Diff(verb) => template::diff::run(verb, omni, compat, screen),
                 Verb::Sync(verb) => template::sync::run(verb, omni, compat, verbose, screen),
                 Verb::Delete(verb) => template::delete::run(verb, omni, compat, verbose, screen),
+                Verb::Status(verb) => template::status::run(verb, omni, compat, screen),
+                Verb::Export(verb) => template::export::run(verb, omni, compat, screen),
             }
         },
     )

@@ -194,6 +194,27 @@ impl Loopback {
         });
     }
 
+    /// `omni-cluster-template ARGUMENTS` against the site's Omni.
+    pub(crate) fn template_command(&self, arguments: &[&str]) -> Command {
+        self.set_clock();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_omni-cluster-template"));
+        command
+            .env_clear()
+            .kill_on_drop(true)
+            .current_dir(self.directory.path())
+            .args(arguments)
+            .env("OMNI_ENDPOINT", &self.doors.omni)
+            .env(
+                "OMNI_TLS_SHA256",
+                self.doors.fingerprints["omni"].to_string(),
+            )
+            .env(
+                "OMNI_SERVICE_ACCOUNT_KEY",
+                self.world.credentials().omni_key.expose_secret(),
+            );
+        command
+    }
+
     /// `omni-bootstrap apply --yes` at the site's speed.
     pub(crate) fn apply(&self) -> Command {
         let mut command = self.command("apply");

@@ -12,10 +12,13 @@
 )]
 
 mod bad_input;
+mod export;
 mod golden;
 mod harness;
 mod kill;
 mod rehearse;
 mod resource;
 mod secrets;
+mod status;
 mod template;
+mod template_site;

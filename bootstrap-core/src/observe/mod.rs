@@ -10,11 +10,14 @@ use unifi_client::{ActiveClient, ClientRecord, DnsRecord, Lease, Network, PastCl
 use crate::ports::{PortError, Ports};
 use crate::site::Site;
 
+mod cluster;
 mod gateway;
 mod hypervisor;
 mod omni;
 mod template;
 
+pub use cluster::cluster_resources;
+pub(crate) use omni::read;
 pub use omni::{TEMPLATE_KINDS, machine_now, provider_machine};
 pub use omni_client::specs::MachineStage as Stage;
 pub(crate) use template::find_each;

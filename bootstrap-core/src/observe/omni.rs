@@ -155,7 +155,8 @@ pub(super) fn extensions_of(known: &Resource) -> PortResult<(String, Vec<String>
     ))
 }
 
-pub(super) fn read<T: DeserializeOwned>(resource: &Resource) -> PortResult<T> {
+/// A resource's spec, or an error that says whose it is.
+pub(crate) fn read<T: DeserializeOwned>(resource: &Resource) -> PortResult<T> {
     resource.spec_as().map_err(|error| PortError {
         system: System::Omni,
         failure: Failure::Other,

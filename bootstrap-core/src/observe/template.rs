@@ -55,7 +55,8 @@ pub async fn resources_of(
             let listed = omni
                 .list(kind, is_labelled(kind).then_some(&selector))
                 .await;
-            let is_used = wanted.iter().any(|one| one.metadata.kind == kind.name);
+            let is_used = *kind == kinds::MACHINE_SET
+                || wanted.iter().any(|one| one.metadata.kind == kind.name);
             match listed {
                 // Older servers refuse kinds they do not know, which matters only where they are used.
                 Err(error) if error.failure == Failure::Denied && !is_used => Ok(Vec::new()),

@@ -6,8 +6,10 @@ use omni_client::Resource;
 use similar::{Algorithm, ChangeTag, TextDiff};
 
 use super::Change;
-use crate::template::render;
+use crate::resource::print;
 
+/// As `omnictl` indents what it compares.
+const INDENT: usize = 2;
 /// Lines around a change.
 const CONTEXT: usize = 3;
 /// More lines than this nobody reads.
@@ -35,13 +37,10 @@ pub fn diff(change: &Change, created: &str, compared: Compared) -> String {
     };
     let text = |resource: Option<&Resource>| match resource {
         None => String::new(),
-        Some(resource) => {
-            let whole = render(std::slice::from_ref(resource), created);
-            match compared {
-                Compared::Whole => whole,
-                Compared::Decided => decided(&whole),
-            }
-        }
+        Some(resource) => match compared {
+            Compared::Whole => print::documents(std::slice::from_ref(resource), created, INDENT),
+            Compared::Decided => print::declared(resource, INDENT),
+        },
     };
     let body = body(&text(old), &text(new));
     if body.is_empty() {
@@ -58,40 +57,6 @@ fn name(resource: Option<&Resource>) -> String {
             format!("{}({}/{})", metadata.kind, metadata.namespace, metadata.id)
         },
     )
-}
-
-/// The rendered resource without what Omni counts and keeps for itself.
-fn decided(whole: &str) -> String {
-    const OMITTED: [&str; 6] = [
-        "version",
-        "owner",
-        "phase",
-        "created",
-        "updated",
-        "finalizers",
-    ];
-    let mut in_metadata = true;
-    let mut omitted = false;
-    let mut text = String::new();
-    for line in whole.lines() {
-        in_metadata &= line.starts_with(' ') || line == "metadata:";
-        if in_metadata && let Some(key) = key_of(line) {
-            omitted = OMITTED.contains(&key);
-        }
-        if !(in_metadata && omitted) {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    text
-}
-
-/// The key of a line that begins a field of the metadata.
-fn key_of(line: &str) -> Option<&str> {
-    let field = line
-        .strip_prefix("  ")
-        .filter(|rest| !rest.starts_with(' '))?;
-    field.split_once(':').map(|(key, _)| key)
 }
 
 fn body(old: &str, new: &str) -> String {

@@ -248,7 +248,9 @@ fn as_json(value: &Yaml) -> Value {
             .or_else(|_| u64::try_from(*number).map(Number::from))
             .map_or(Value::Null, Value::Number),
         Yaml::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
-        Yaml::Text(text) | Yaml::Time(text) => Value::String(text.clone()),
+        Yaml::Text(text) | Yaml::Time(text) | Yaml::Literal(text) | Yaml::Quoted(text) => {
+            Value::String(text.clone())
+        }
         Yaml::Bare(text) => read_back(text),
         Yaml::Sequence(items) => items.iter().map(as_json).collect(),
         Yaml::Mapping(pairs) => {

@@ -24,6 +24,10 @@ pub enum Value {
     Float(f64),
     /// `string`: quoted where it would resolve to another type.
     Text(String),
+    /// `string` that is asked for as a literal block, where its characters allow one.
+    Literal(String),
+    /// `string` that is asked for in double quotes.
+    Quoted(String),
     /// A scalar without a type, as resource metadata is made of: `1` and an empty string stay bare.
     Bare(String),
     /// `time.Time`, in RFC 3339.
@@ -68,6 +72,43 @@ impl Value {
         }
     }
 
+    /// The same, with texts in double quotes that Go would write in a way that reads as something else: blocks
+    /// that begin with an empty line and spaces, for one.
+    #[must_use]
+    pub fn faithful(self) -> Self {
+        match self {
+            Self::Text(text) | Self::Literal(text) if text.contains(['\n', '\r']) => {
+                let block = Self::Literal(text.clone());
+                if reads_as(&block, &text) {
+                    block
+                } else {
+                    Self::Quoted(text)
+                }
+            }
+            Self::Text(text) if !reads_as(&Self::Text(text.clone()), &text) => Self::Quoted(text),
+            Self::Sequence(items) => {
+                Self::Sequence(items.into_iter().map(Self::faithful).collect())
+            }
+            Self::Mapping(pairs) => {
+                let pairs = pairs.into_iter();
+                Self::Mapping(
+                    pairs
+                        .map(|(key, value)| (key.faithful(), value.faithful()))
+                        .collect(),
+                )
+            }
+            other => other,
+        }
+    }
+
+    /// A Go map of strings, in the order Go writes its keys.
+    pub fn string_map(map: &std::collections::BTreeMap<String, String>) -> Self {
+        let pairs = map
+            .iter()
+            .map(|(key, value)| (Self::Text(key.clone()), Self::Text(value.clone())));
+        Self::Mapping(keys::sort(pairs.collect()))
+    }
+
     /// A mapping with text keys.
     pub fn mapping<const N: usize>(pairs: [(&str, Self); N]) -> Self {
         Self::Mapping(
@@ -77,6 +118,18 @@ impl Value {
                 .collect(),
         )
     }
+}
+
+/// Whether a value, two levels in, reads as this text.
+fn reads_as(value: &Value, text: &str) -> bool {
+    let inner = Value::mapping([("a", value.clone())]);
+    let written = emit(&[Value::Sequence(vec![inner])], 2);
+    let read = crate::yaml::parse(&written).unwrap_or_default();
+    let scalar = read
+        .first()
+        .and_then(Node::as_sequence)
+        .and_then(|items| items.first()?.get("a"));
+    scalar.is_some_and(|node| node.to_json() == text)
 }
 
 /// Whether Go would read this plain text as a timestamp, which it then refuses to take for a string.

@@ -2,6 +2,7 @@
 
 mod compat;
 mod decode;
+mod export;
 mod files;
 mod findings;
 pub mod go_yaml;
@@ -19,6 +20,7 @@ use omni_client::Resource;
 use serde_json::Value;
 
 pub use self::compat::{listed, omnictl_report};
+pub use self::export::{Export, ExportError, ExportOptions, export};
 use self::files::Files;
 use self::model::{Cluster, Document, MachineSet, Patch};
 use crate::diagnostic::{Diagnostic, Origin};
@@ -274,4 +276,14 @@ fn patch_view(patch: &Patch) -> PatchView {
 /// omnictl's YAML of resources; `created` is the RFC 3339 time of those that have none of their own.
 pub fn render(resources: &[Resource], created: &str) -> String {
     crate::resource::print::documents(resources, created, 2)
+}
+
+/// A text in quotes as Go's `%q` writes it.
+pub fn go_quote(text: &str) -> String {
+    text::quote(text)
+}
+
+/// A duration as Go reads it, such as `90s` or `1h30m`, in nanoseconds.
+pub fn go_duration(text: &str) -> Option<i64> {
+    text::duration(text)
 }

@@ -130,6 +130,35 @@ pub(crate) fn parse_proto_duration(text: &str) -> Option<(i64, i64)> {
     ))
 }
 
+/// Seconds and nanoseconds as Go prints a duration: `2h0m0s`, `1m30s`, `1.5s`, `20ms`.
+pub(super) fn go_duration_text(seconds: i64, nanoseconds: i64) -> String {
+    let total = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+    let (sign, total) = (if total < 0 { "-" } else { "" }, total.unsigned_abs());
+    let decimal = |value: u128, unit: u128, name: &str| {
+        let digits = unit.ilog10() as usize;
+        let fraction = format!("{:0digits$}", value % unit);
+        let fraction = fraction.trim_end_matches('0');
+        let point = if fraction.is_empty() { "" } else { "." };
+        format!("{}{point}{fraction}{name}", value / unit)
+    };
+    let text = match total {
+        0 => "0s".to_owned(),
+        1..1_000 => format!("{total}ns"),
+        1_000..1_000_000 => decimal(total, 1_000, "µs"),
+        1_000_000..1_000_000_000 => decimal(total, 1_000_000, "ms"),
+        _ => {
+            let (hours, minutes) = (total / 3_600_000_000_000, total / 60_000_000_000 % 60);
+            let seconds = decimal(total % 60_000_000_000, 1_000_000_000, "s");
+            match (hours, minutes) {
+                (0, 0) => seconds,
+                (0, minutes) => format!("{minutes}m{seconds}"),
+                (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
+            }
+        }
+    };
+    format!("{sign}{text}")
+}
+
 /// What Go's UUID parser says of a text.
 pub(crate) fn check_uuid(text: &str) -> Result<(), String> {
     let bytes = text.as_bytes();
@@ -185,6 +214,23 @@ mod tests {
         }
         for text in ["", "5", "1x", "s", "-", "1h ", "99999999999h", ".s"] {
             assert_eq!(duration(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn durations_are_printed_as_go_does() {
+        for (proto, shown) in [
+            ("7200s", "2h0m0s"),
+            ("30s", "30s"),
+            ("90s", "1m30s"),
+            ("61.500s", "1m1.5s"),
+            ("0.020s", "20ms"),
+            ("0.000000100s", "100ns"),
+            ("0.001500s", "1.5ms"),
+            ("-60s", "-1m0s"),
+        ] {
+            let (seconds, nanoseconds) = parse_proto_duration(proto).unwrap();
+            assert_eq!(go_duration_text(seconds, nanoseconds), shown);
         }
     }
 

@@ -11,10 +11,10 @@ use super::model::{Cluster, Descriptors, Document, HealthCheck, Manifest, Patch,
 use super::text;
 use crate::diagnostic::{Diagnostic, Origin};
 
-const PREFIX: &str = "omni.sidero.dev/";
+pub(super) const PREFIX: &str = "omni.sidero.dev/";
 /// Weights in ids: patches sort by them within a level.
-const CLUSTER_WEIGHT: usize = 200;
-const SET_WEIGHT: usize = 400;
+pub(super) const CLUSTER_WEIGHT: usize = 200;
+pub(super) const SET_WEIGHT: usize = 400;
 
 pub(super) const CLUSTERS: &str = "Clusters.omni.sidero.dev";
 pub(super) const CONFIG_PATCHES: &str = "ConfigPatches.omni.sidero.dev";

@@ -41,6 +41,10 @@ message! {
         disk_encryption: bool,
         /// Members find each other through Omni instead of a public service.
         use_embedded_discovery_service: bool,
+        /// Kubernetes nodes may ask not to be audited.
+        enable_node_audit_skip: bool,
+        /// Members do not find each other through the public service.
+        disable_public_discovery_service: bool,
     }
 
     /// Etcd backups.
@@ -63,6 +67,22 @@ message! {
         delete_strategy: UpdateStrategy,
         /// Details of `delete_strategy`.
         delete_strategy_config: Option<StrategyConfig>,
+        /// How Talos upgrades go through the set.
+        upgrade_strategy: UpdateStrategy,
+        /// Details of `upgrade_strategy`.
+        upgrade_strategy_config: Option<StrategyConfig>,
+        /// The backup a control plane is restored from.
+        bootstrap_spec: Option<BootstrapSpec>,
+        /// What older servers have instead of `machine_allocation`.
+        machine_class: Option<MachineAllocation>,
+    }
+
+    /// The backup a control plane is restored from.
+    BootstrapSpec {
+        /// The UUID of the cluster that was backed up.
+        cluster_uuid: String,
+        /// The backup's name.
+        snapshot: String,
     }
 
     /// Where a set's machines come from.

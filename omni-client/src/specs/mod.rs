@@ -71,6 +71,7 @@ mod provider;
 mod request;
 mod server;
 mod status;
+mod upgrade;
 
 pub use class::*;
 pub use cluster::*;
@@ -80,6 +81,7 @@ pub use provider::*;
 pub use request::*;
 pub use server::*;
 pub use status::*;
+pub use upgrade::*;
 
 #[cfg(test)]
 mod tests {

@@ -141,6 +141,8 @@ message! {
         talos_version: String,
         /// Without v.
         kubernetes_version: String,
+        /// The Talos version the cluster was made with, without v.
+        initial_talos_version: String,
     }
 
     /// Machines, counted.

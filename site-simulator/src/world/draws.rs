@@ -174,6 +174,17 @@ pub fn control_plane_poll(rng: &mut StdRng) -> Duration {
     between(rng, 1.0, 3.0)
 }
 
+/// A Talos upgrade of one machine, from the call to the kernel being left: pulling the installer, draining the
+/// node, writing. Assumption.
+pub fn talos_upgrade(rng: &mut StdRng) -> Duration {
+    between(rng, 30.0, 90.0)
+}
+
+/// One component of Kubernetes on one node, from the new configuration to the new version being seen. Assumption.
+pub fn kubernetes_step(rng: &mut StdRng) -> Duration {
+    between(rng, 5.0, 20.0)
+}
+
 /// How long a guest takes to power off when asked. Assumption.
 pub fn power_off(rng: &mut StdRng) -> Duration {
     between(rng, 4.0, 20.0)

@@ -38,6 +38,10 @@ pub struct Machine {
     pub evicted: bool,
     /// What it is doing.
     pub stage: Stage,
+    /// Talos version on its disk, without v; empty before it is installed.
+    pub talos: String,
+    /// The version it comes back with.
+    upgrading_to: Option<String>,
     boot: u64,
 }
 
@@ -59,6 +63,8 @@ pub enum Stage {
     Maintenance,
     /// Writing Talos to the disk.
     Installing,
+    /// Getting another Talos version.
+    Upgrading,
     /// Between two boots.
     Rebooting,
     /// The installed system is starting.
@@ -82,6 +88,8 @@ pub enum Step {
     Install,
     /// The installer is done.
     Installed,
+    /// Another version is on the disk.
+    Upgraded,
     /// The kernel was left.
     Reboot,
     /// Services are configured.
@@ -101,6 +109,7 @@ impl Stage {
             Self::Installing => 2,
             Self::Configuring => 3,
             Self::Running => 4,
+            Self::Upgrading => 6,
             Self::Rebooting => 7,
         }
     }
@@ -112,6 +121,7 @@ impl Stage {
             Self::Installing => "INSTALLING",
             Self::Configuring => "CONFIGURING",
             Self::Running => "RUNNING",
+            Self::Upgrading => "UPGRADING",
             Self::Rebooting => "REBOOTING",
         }
     }
@@ -156,7 +166,15 @@ pub fn happen(state: &mut State, now: Duration, key: &Key, boot: u64, step: Step
             then(state, now, key, draws::install, Step::Installed);
         }
         Step::Installed => {
-            set(state, key, |machine| machine.installed = true);
+            let version = omni::controllers::upgrades::wanted_talos(state, key);
+            set(state, key, |machine| {
+                machine.installed = true;
+                machine.talos = version;
+            });
+            enter(state, now, key, Stage::Rebooting);
+            then(state, now, key, draws::leave_kernel, Step::Reboot);
+        }
+        Step::Upgraded => {
             enter(state, now, key, Stage::Rebooting);
             then(state, now, key, draws::leave_kernel, Step::Reboot);
         }
@@ -195,6 +213,15 @@ pub fn configure(state: &mut State, now: Duration, key: &Key) {
     }
 }
 
+/// Gives an installed machine another Talos version.
+pub fn upgrade(state: &mut State, now: Duration, key: &Key, version: &str) {
+    set(state, key, |machine| {
+        machine.upgrading_to = Some(version.to_owned());
+    });
+    enter(state, now, key, Stage::Upgrading);
+    then(state, now, key, draws::talos_upgrade, Step::Upgraded);
+}
+
 fn started(state: &mut State, now: Duration, key: &Key, devices: &[String]) {
     let Some(vm) = state
         .proxmox
@@ -229,6 +256,8 @@ fn started(state: &mut State, now: Duration, key: &Key, devices: &[String]) {
         connected: false,
         evicted: false,
         stage: Stage::Maintenance,
+        talos: String::new(),
+        upgrading_to: None,
         boot: 0,
     });
     machine.nics = nics;
@@ -317,6 +346,9 @@ fn join(state: &mut State, now: Duration, key: &Key) {
             uuid: machine.uuid.clone(),
         };
         state.log.note(now, fact);
+    }
+    if let Some(version) = machine.upgrading_to.take() {
+        machine.talos = version;
     }
     if machine.installed {
         enter(state, now, key, Stage::Booting);

@@ -289,6 +289,9 @@ impl State {
     fn happen(&mut self, at: Duration, event: Due) {
         match event {
             Due::Reconcile => omni::controllers::reconcile(self, at),
+            Due::Kubernetes { cluster } => {
+                omni::controllers::upgrades::step_done(self, at, &cluster);
+            }
             Due::Provider { provider, task } => provider::happen(self, at, &provider, task),
             Due::Machine { key, boot, step } => machine::happen(self, at, &key, boot, step),
         }

@@ -10,6 +10,11 @@ use super::{machine, provider};
 pub enum Due {
     /// Omni's controllers look at the store.
     Reconcile,
+    /// A component of Kubernetes runs its new version on one node.
+    Kubernetes {
+        /// Cluster.
+        cluster: String,
+    },
     /// A provider goes on with something.
     Provider {
         /// Provider id.

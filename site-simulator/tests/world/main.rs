@@ -4,3 +4,4 @@
 mod life;
 mod preload;
 mod support;
+mod upgrades;

@@ -137,13 +137,33 @@ pub(crate) async fn world(seed: u64, faults: Faults) -> (Arc<World>, Omni) {
     (world, omni)
 }
 
+/// The same with these Talos versions and the Kubernetes versions each runs.
+pub(crate) async fn world_with(
+    seed: u64,
+    faults: Faults,
+    versions: &[(&str, &[&str])],
+) -> (Arc<World>, Omni) {
+    let mut blueprint = blueprint();
+    blueprint.talos_versions = versions
+        .iter()
+        .map(|(talos, kubernetes)| {
+            let kubernetes = kubernetes.iter().map(|version| (*version).to_owned());
+            ((*talos).to_owned(), kubernetes.collect())
+        })
+        .collect();
+    let world = World::new(blueprint, seed, faults, Arc::new(TokioClock::real()));
+    tokio::spawn(Arc::clone(&world).run());
+    let omni = Omni::new(Arc::clone(&world));
+    (world, omni)
+}
+
 /// Waits until a condition on a kind's resources holds; fails after simulated `limit`.
 pub(crate) async fn until(
     world: &Arc<World>,
     omni: &Omni,
     name: &'static str,
     limit: u64,
-    done: impl Fn(&[Resource]) -> bool,
+    mut done: impl FnMut(&[Resource]) -> bool,
 ) -> Vec<Resource> {
     let end = world.now() + Duration::from_secs(limit);
     loop {

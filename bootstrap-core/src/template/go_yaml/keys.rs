@@ -65,7 +65,7 @@ fn rank(value: &Value) -> u8 {
         Value::Null => 4,
         Value::Sequence(_) => 5,
         Value::Mapping(_) => 6,
-        Value::Text(_) | Value::Bare(_) => 7,
+        Value::Text(_) | Value::Literal(_) | Value::Quoted(_) | Value::Bare(_) => 7,
         Value::Time(_) => 8,
     }
 }

@@ -341,6 +341,8 @@ fn scalar_text(value: &Value) -> (String, Style) {
         Value::Float(float) => (resolve::float(*float), Style::Plain),
         Value::Time(time) => plain(time),
         Value::Text(text) => (text.clone(), style::for_text(text)),
+        Value::Literal(text) => (text.clone(), Style::Literal),
+        Value::Quoted(text) => (text.clone(), Style::Double),
         Value::Bare(text) => (text.clone(), style::for_bare(text)),
     }
 }

@@ -45,6 +45,8 @@ kinds! {
     CLUSTER_STATUSES = "ClusterStatuses" in "default",
     CONTROL_PLANE_STATUSES = "ControlPlaneStatuses" in "default",
     KUBERNETES_STATUSES = "KubernetesStatuses" in "default",
+    KUBERNETES_UPGRADE_STATUSES = "KubernetesUpgradeStatuses" in "default",
+    TALOS_UPGRADE_STATUSES = "TalosUpgradeStatuses" in "default",
     CLUSTER_BOOTSTRAP_STATUSES = "ClusterBootstrapStatuses" in "default",
     CLUSTER_UUIDS = "ClusterUUIDs" in "default",
     CLUSTER_ENDPOINTS = "ClusterEndpoints" in "default",
@@ -94,6 +96,8 @@ pub mod label {
     pub const ADDRESS: &str = "omni.sidero.dev/address";
     /// A request whose machine is in use.
     pub const IN_USE: &str = "omni.sidero.dev/machine-request-in-use";
+    /// Annotation of a machine that must not change.
+    pub const LOCKED: &str = "omni.sidero.dev/locked";
     /// Last step of a provider, on its own resource.
     pub const STEP: &str = "infra.omni.sidero.dev/step";
 }

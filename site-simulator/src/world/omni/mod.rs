@@ -31,6 +31,8 @@ pub struct Omni {
     pub cni_installed: BTreeSet<String>,
     /// Guests whose configuration is on its way.
     pub configured: BTreeSet<machine::Key>,
+    /// How far Kubernetes upgrades are.
+    pub(crate) kubernetes: controllers::upgrades::Versions,
     patches_without_cni: BTreeMap<(String, u64), bool>,
 }
 

@@ -110,6 +110,12 @@ fn machine_status(state: &State, machine: &Machine, origin: Labels) -> (Labels, 
         .find(kinds::MACHINE_REQUESTS, &machine.request)
         .and_then(|request| request.spec.get("talos_version")?.as_str())
         .unwrap_or_default();
+    let booted = version;
+    let version = if machine.talos.is_empty() {
+        booted
+    } else {
+        machine.talos.as_str()
+    };
     let mut spec = json!({
         "talos_version": format!("v{version}"),
         "hardware": {
@@ -124,7 +130,7 @@ fn machine_status(state: &State, machine: &Machine, origin: Labels) -> (Labels, 
         "cluster": cluster,
         "role": role,
         "platform_metadata": {"platform": "nocloud", "hostname": machine.request, "instance_id": machine.request},
-        "initial_talos_version": format!("v{version}"),
+        "initial_talos_version": format!("v{booted}"),
         "power_state": if machine.on { 2 } else { 3 },
         "security_state": {},
         "talos_version_name": "Talos",

@@ -231,6 +231,7 @@ pub(super) fn evict(state: &mut State, now: Duration, uuid: &str) {
     ] {
         state.omni.store.drop_owned(&stamp, kind, uuid);
     }
+    state.omni.kubernetes.forget(uuid);
     if let Some(machine) = state
         .machines
         .values_mut()

@@ -10,13 +10,16 @@ use super::kinds::{self, label};
 use super::store::{self, label as label_of, tearing_down};
 use crate::world::{State, machine, provider};
 
+mod facts;
 mod finalizers;
 mod machines;
 mod members;
+mod providers;
 mod readiness;
 mod requests;
 mod status;
 mod teardown;
+pub(crate) mod upgrades;
 
 /// One round. Another one follows when it changed anything.
 pub fn reconcile(state: &mut State, now: Duration) {
@@ -26,6 +29,8 @@ pub fn reconcile(state: &mut State, now: Duration) {
     requests::reconcile(state, now);
     members::reconcile(state, now);
     status::reconcile(state, now);
+    upgrades::reconcile(state, now);
+    providers::reconcile(state, now);
     let providers: Vec<String> = state.providers.keys().cloned().collect();
     for id in providers {
         provider::notice_requests(state, now, &id);

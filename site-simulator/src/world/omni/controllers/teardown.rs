@@ -106,6 +106,8 @@ fn leave_cluster(state: &mut State, now: Duration, cluster: &Resource) {
         for kind in [
             kinds::CLUSTER_STATUSES,
             kinds::KUBERNETES_STATUSES,
+            kinds::KUBERNETES_UPGRADE_STATUSES,
+            kinds::TALOS_UPGRADE_STATUSES,
             kinds::CLUSTER_BOOTSTRAP_STATUSES,
             kinds::CLUSTER_UUIDS,
             kinds::CLUSTER_ENDPOINTS,

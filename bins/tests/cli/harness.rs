@@ -181,7 +181,7 @@ impl Loopback {
 
     /// Sets the site's wall clock, which runs ahead, to that of a program that starts now, but for what was meant to
     /// differ.
-    fn set_clock(&self) {
+    pub(crate) fn set_clock(&self) {
         let wall = SystemTime::now();
         self.world.act(|state, now| {
             let shown = state.wall_zero + now;

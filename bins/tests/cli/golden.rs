@@ -116,6 +116,7 @@ impl<'s> Stage<'s> {
     }
 
     async fn shell(&self, lines: &str, admin: bool) -> Finished {
+        self.site.set_clock();
         let credentials = self.site.world.credentials();
         let key = if admin {
             &credentials.omni_admin_key

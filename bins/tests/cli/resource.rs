@@ -31,6 +31,7 @@ impl Bench {
     }
 
     fn command(&self, arguments: &str) -> Command {
+        self.site.set_clock();
         let key = &self.site.world.credentials().omni_key;
         let mut command = Command::new(env!("CARGO_BIN_EXE_omni-resource"));
         command

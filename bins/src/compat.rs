@@ -31,6 +31,18 @@ pub fn findings(findings: &[Diagnostic]) -> Failure {
     failure(texts.join("\n"))
 }
 
+/// A failed call, with its next step; with `compat` in omnictl's words and with its code.
+pub fn failed_call(error: &PortError, exit: Exit, compat: bool) -> Failure {
+    if compat {
+        return failure(port_error(error));
+    }
+    let finding = Diagnostic {
+        hint: error.hint.clone(),
+        ..Diagnostic::error(error.to_string())
+    };
+    Failure::findings(exit, vec![finding])
+}
+
 /// A failed call in omnictl's words.
 pub fn port_error(error: &PortError) -> String {
     error.said.clone().unwrap_or_else(|| error.message.clone())

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use api_transport::TokioClock;
 use bootstrap_core::adapters::{Connected, connect_omni};
 use bootstrap_core::diagnostic::{Diagnostic, Origin};
-use bootstrap_core::ports::PortError;
 use bootstrap_core::site::{OmniEndpoint, SecretRef, Tls};
 
 use crate::compat;
@@ -39,15 +38,6 @@ pub struct Omni {
     /// Take endpoint, key and trust from the `omni` section of this site file
     #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["endpoint", "key_file", "ca_file", "fingerprint", "insecure_skip_tls_verify"])]
     pub site: Option<PathBuf>,
-}
-
-/// A failed call, with its next step.
-pub fn failed_call(error: &PortError) -> Failure {
-    let finding = Diagnostic {
-        hint: error.hint.clone(),
-        ..Diagnostic::error(error.to_string())
-    };
-    Failure::findings(Exit::Error, vec![finding])
 }
 
 impl Omni {

@@ -9,6 +9,7 @@ use bootstrap_core::resource::remove::{Left, Progress, remove};
 use omni_client::Kind;
 
 use super::{Session, finding};
+use crate::args::duration;
 use crate::compat;
 use crate::output::{Screen, clean};
 use crate::run::{Exit, Failure, block_on};
@@ -45,12 +46,6 @@ pub struct Delete {
     /// How long to wait
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     timeout: Duration,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time: write for example 30s, 5m or 1h30m");
-    let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
-    Duration::try_from(span).map_err(|_| wrong())
 }
 
 /// Deletes.

@@ -31,10 +31,7 @@ impl Session<'_> {
 
     /// The failed call, in omnictl's words where those are asked for.
     fn failed(&self, exit: Exit, error: &PortError) -> Failure {
-        if self.compat {
-            return compat::failure(compat::port_error(error));
-        }
-        Failure::findings(exit, vec![finding(error)])
+        compat::failed_call(error, exit, self.compat)
     }
 
     /// An error in words.

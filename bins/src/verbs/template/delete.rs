@@ -8,9 +8,9 @@ use bootstrap_core::observe::observe_removal;
 use bootstrap_core::plan::{cluster_removal, render_action, summary_of_resources};
 
 use super::written::{Run, carry_out};
-use super::{Source, exact, port_failure};
+use super::{Source, exact};
 use crate::args::{Format, Output, duration};
-use crate::compat::Compat;
+use crate::compat::{Compat, failed_call};
 use crate::omni::Omni;
 use crate::opened;
 use crate::output::Screen;
@@ -106,13 +106,7 @@ async fn delete(
     let away_too = arguments.destroy_disconnected_machines;
     let (view, before) = observe_removal(name, run.ports.omni.as_ref(), away_too)
         .await
-        .map_err(|error| {
-            if compat.compat {
-                crate::compat::failure(crate::compat::port_error(&error))
-            } else {
-                port_failure(&error)
-            }
-        })?;
+        .map_err(|error| failed_call(&error, Exit::Refused, compat.compat))?;
     let plan = cluster_removal(name, &view, &before);
     if compat.compat {
         let how = exact::How {

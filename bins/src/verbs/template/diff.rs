@@ -7,9 +7,9 @@ use bootstrap_core::plan::{
 use bootstrap_core::site::ClusterIntent;
 
 use super::render::now;
-use super::{Source, exact, port_failure};
+use super::{Source, exact};
 use crate::args::{Format, Output};
-use crate::compat::Compat;
+use crate::compat::{Compat, failed_call};
 use crate::omni::Omni;
 use crate::opened;
 use crate::output::{Screen, diff::Shown};
@@ -94,7 +94,7 @@ async fn plans(
     for cluster in clusters {
         let view = observe_template(cluster, connected.ports.omni.as_ref(), true)
             .await
-            .map_err(|error| port_failure(&error))?;
+            .map_err(|error| failed_call(&error, Exit::Refused, false))?;
         plans.push(plan_cluster(cluster, &view, rules));
     }
     Ok(plans)

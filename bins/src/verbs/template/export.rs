@@ -11,8 +11,8 @@ use bootstrap_core::template::{self, ExportOptions};
 use omni_client::{Resource, kinds};
 
 use super::status::cluster_name;
-use crate::compat::{self, Compat};
-use crate::omni::{Omni, failed_call};
+use crate::compat::{self, Compat, failed_call};
+use crate::omni::Omni;
 use crate::output::{Screen, clean};
 use crate::run::{Exit, Failure, block_on};
 
@@ -71,15 +71,9 @@ pub fn run(
         kernel_args: arguments.include_kernel_args,
     };
     let (export, classes) = block_on(async {
-        let connected = omni.connect().await?;
+        let connected = omni.connect(compat).await?;
         let port = &*connected.ports.omni;
-        let failed = |error: PortError| {
-            if compat {
-                compat::failure(compat::port_error(&error))
-            } else {
-                failed_call(&error)
-            }
-        };
+        let failed = |error: PortError| failed_call(&error, Exit::Error, compat);
         let found = cluster_resources(port, &arguments.cluster)
             .await
             .map_err(failed)?;

@@ -1,10 +1,5 @@
 //! The verbs of `omni-cluster-template`.
 
-use bootstrap_core::diagnostic::Diagnostic;
-use bootstrap_core::ports::PortError;
-
-use crate::run::{Exit, Failure};
-
 pub mod delete;
 pub mod diff;
 mod exact;
@@ -29,12 +24,3 @@ Examples:
 
 Codes: 0 done or nothing to do, 1 error, 2 changes pending, 3 needs a person, 5 refused before the first write,
 64 usage; with --compat those of omnictl.";
-
-/// A failed read, before anything was written.
-fn port_failure(error: &PortError) -> Failure {
-    let finding = Diagnostic {
-        hint: error.hint.clone(),
-        ..Diagnostic::error(error.to_string())
-    };
-    Failure::findings(Exit::Refused, vec![finding])
-}

@@ -75,6 +75,26 @@ impl Source {
         }
     }
 
+    /// The name of the one cluster there is a template for.
+    ///
+    /// # Errors
+    /// Findings, or that there are several templates.
+    pub fn cluster_name(&self, compat: bool) -> Result<String, Failure> {
+        match self.load(compat)?.as_slice() {
+            [template] => Ok(template.cluster_name().to_owned()),
+            several => {
+                let names: Vec<&str> = several.iter().map(Template::cluster_name).collect();
+                let error = Diagnostic::error(format!(
+                    "{} has templates of several clusters: {}",
+                    self.file.display(),
+                    names.join(", ")
+                ))
+                .hint("name one of its files");
+                Err(Failure::findings(Exit::Refused, vec![error]))
+            }
+        }
+    }
+
     /// Each template file with what it may read.
     ///
     /// # Errors

@@ -12,8 +12,8 @@ use bootstrap_core::template::go_duration;
 use self::view::View;
 use super::Source;
 use crate::args::{Format, Output};
-use crate::compat::{self, Compat};
-use crate::omni::{Omni, failed_call};
+use crate::compat::{self, Compat, failed_call};
+use crate::omni::Omni;
 use crate::output::Screen;
 use crate::run::{Exit, Failure, block_on};
 use crate::signals;
@@ -84,7 +84,7 @@ pub fn run(
     };
     let (ended, report, interrupted) = block_on(async {
         let stop = signals::listen();
-        let connected = omni.connect().await?;
+        let connected = omni.connect(compat.compat).await?;
         let wanted = Follow {
             cluster: &cluster,
             wait: arguments.wait.time,
@@ -96,13 +96,8 @@ pub fn run(
             stop: stop.asked.clone(),
         };
         let followed = follow(&connected.ports, &wanted, |seen| view.show(seen, screen)).await;
-        let (ended, report) = followed.map_err(|error| {
-            if compat.compat {
-                compat::failure(compat::port_error(&error))
-            } else {
-                failed_call(&error)
-            }
-        })?;
+        let (ended, report) =
+            followed.map_err(|error| failed_call(&error, Exit::Error, compat.compat))?;
         Ok((ended, report, stop.exit()))
     })?;
     view.end(screen);
@@ -150,7 +145,7 @@ fn which(arguments: &Status, compat: Compat) -> Result<String, Failure> {
                 file: file.clone(),
                 allowed_dir: arguments.allowed_dir.clone(),
             };
-            Ok(source.load(compat.compat)?.cluster_name().to_owned())
+            source.cluster_name(compat.compat)
         }
         (None, cluster) => Ok(cluster.clone().unwrap_or_default()),
     }

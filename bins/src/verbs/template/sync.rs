@@ -9,9 +9,9 @@ use bootstrap_core::site::ClusterIntent;
 
 use super::diff::{Choice, print_changes};
 use super::written::{Run, carry_out};
-use super::{Source, exact, port_failure};
+use super::{Source, exact};
 use crate::args::{Format, Output, duration};
-use crate::compat::Compat;
+use crate::compat::{Compat, failed_call};
 use crate::omni::Omni;
 use crate::opened;
 use crate::output::{Screen, diff::Shown};
@@ -69,7 +69,7 @@ pub fn run(
         for cluster in &clusters {
             let view = observe_template(cluster, port, true)
                 .await
-                .map_err(|error| port_failure(&error))?;
+                .map_err(|error| failed_call(&error, Exit::Refused, false))?;
             plans.push(plan_cluster(cluster, &view, arguments.choice.rules()));
         }
         if let Some(exit) = show(&plans, arguments, verbose, screen)? {
@@ -141,7 +141,7 @@ async fn look_again(
 ) -> Result<Exit, Failure> {
     let view = observe_template(cluster, run.ports.omni.as_ref(), false)
         .await
-        .map_err(|error| port_failure(&error))?;
+        .map_err(|error| failed_call(&error, Exit::Refused, false))?;
     let mut left = plan_cluster(cluster, &view, arguments.choice.rules());
     if left.is_empty() {
         return Ok(Exit::Done);

@@ -7,9 +7,9 @@ use bootstrap_core::site::{ClusterIntent, cluster_of};
 use bootstrap_core::template;
 use serde::Serialize;
 
-use super::{Source, port_failure};
+use super::Source;
 use crate::args::{Format, Output};
-use crate::compat::{self, Compat};
+use crate::compat::{self, Compat, failed_call};
 use crate::omni::Omni;
 use crate::opened::diagnostics;
 use crate::output::Screen;
@@ -95,7 +95,7 @@ async fn ask(clusters: &[ClusterIntent], omni: &Omni) -> Result<Vec<Diagnostic>,
     for cluster in clusters {
         let view = observe_template(cluster, connected.ports.omni.as_ref(), true)
             .await
-            .map_err(|error| port_failure(&error))?;
+            .map_err(|error| failed_call(&error, Exit::Refused, false))?;
         let plan = plan_cluster(cluster, &view, Rules::default());
         for part in [plan.blockers, plan.needs_person, plan.warnings] {
             findings.extend(diagnostics(&part));

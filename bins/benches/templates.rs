@@ -269,7 +269,7 @@ impl Bench<'_> {
 
     /// A template with a patch for the cluster and one for each machine.
     fn template(&self, name: &str, machines: usize, value: &str) -> String {
-        let id = |number: usize| format!("{:08x}-0000-4000-8000-{number:012}", machines);
+        let id = |number: usize| format!("{machines:08x}-0000-4000-8000-{number:012}");
         let (talos, kubernetes) = VERSIONS;
         let mut text = format!(
             "kind: Cluster\nname: {name}\nkubernetes: {{version: {kubernetes}}}\ntalos: {{version: {talos}}}\n\

@@ -88,7 +88,7 @@ pub(super) async fn refresh(site: &Site, omni: &dyn Omni, last: &OmniView) -> Po
         .clusters
         .iter()
         .flat_map(|cluster| cluster.machine_sets.iter().map(|set| set.id.as_str()));
-    view.requests = requests_of_sets(sets.collect(), &requests, &statuses)?;
+    view.requests = requests_of_sets(&sets.collect(), &requests, &statuses)?;
     view.machines = machines
         .iter()
         .map(machine_state)
@@ -214,7 +214,7 @@ fn is_of_site(site: &Site, resource: &Resource) -> bool {
 
 /// The machine requests of machine sets.
 pub(super) fn requests_of_sets(
-    sets: BTreeSet<&str>,
+    sets: &BTreeSet<&str>,
     requests: &[Resource],
     statuses: &[Resource],
 ) -> PortResult<BTreeMap<String, Request>> {

@@ -178,7 +178,7 @@ async fn observe_around(cluster: &ClusterIntent, omni: &dyn Omni) -> PortResult<
             .into_iter()
             .map(|machine| (machine.metadata.id.to_lowercase(), MachineState::default()))
             .collect(),
-        requests: requests_of_sets(sets.collect(), &requests, &[])?,
+        requests: requests_of_sets(&sets.collect(), &requests, &[])?,
         ..OmniView::default()
     })
 }

@@ -141,7 +141,7 @@ fn update(
                 metadata,
                 spec: wanted.clone(),
             },
-            seen: actual.clone(),
+            seen: Box::new(actual.clone()),
         },
     });
 }

@@ -31,7 +31,7 @@ pub enum Compared {
 pub fn diff(change: &Change, created: &str, compared: Compared) -> String {
     let (old, new) = match change {
         Change::CreateResource { resource } => (None, Some(resource)),
-        Change::UpdateResource { resource, seen } => (Some(seen), Some(resource)),
+        Change::UpdateResource { resource, seen } => (Some(seen.as_ref()), Some(resource)),
         Change::DeleteResource { seen } => (Some(seen), None),
         _ => return String::new(),
     };
@@ -131,7 +131,7 @@ mod tests {
     fn what_omni_counts_is_left_out_of_what_people_decide() {
         let change = Change::UpdateResource {
             resource: patch(2, "a: 1\n"),
-            seen: patch(3, "a: 2\n"),
+            seen: Box::new(patch(3, "a: 2\n")),
         };
         insta::assert_snapshot!(diff(&change, "", Compared::Decided), @r"
         --- ConfigPatches.omni.sidero.dev(default/200-a)
@@ -148,7 +148,7 @@ mod tests {
         assert!(whole.contains("-  version: 3\n+  version: 2\n"), "{whole}");
         let same = Change::UpdateResource {
             resource: patch(2, "a: 1\n"),
-            seen: patch(3, "a: 1\n"),
+            seen: Box::new(patch(3, "a: 1\n")),
         };
         assert_eq!(diff(&same, "", Compared::Decided), "");
     }

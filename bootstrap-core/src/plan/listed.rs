@@ -44,7 +44,7 @@ fn few(ids: &[&str]) -> String {
     const SHOWN: usize = 10;
     let mut text = ids[..ids.len().min(SHOWN)].join(", ");
     if ids.len() > SHOWN {
-        text.push_str(&format!(" and {} more", ids.len() - SHOWN));
+        text += &format!(" and {} more", ids.len() - SHOWN);
     }
     text
 }

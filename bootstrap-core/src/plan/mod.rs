@@ -117,7 +117,7 @@ pub enum Change {
         /// The new state, with the version that was read.
         resource: Resource,
         /// What was read: another spec now means somebody else is at work.
-        seen: Resource,
+        seen: Box<Resource>,
     },
     /// Take an Omni resource away and wait until it is gone.
     DeleteResource {

@@ -113,10 +113,10 @@ mod tests {
                         "KubernetesManifestGroups",
                         json!({"data": "hunter2", "mode": 1}),
                     ),
-                    seen: resource(
+                    seen: Box::new(resource(
                         "KubernetesManifestGroups",
                         json!({"compressed_data": "hunter2"}),
-                    ),
+                    )),
                 }),
                 action(Change::CreateResource {
                     resource: resource(

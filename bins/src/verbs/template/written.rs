@@ -101,7 +101,7 @@ fn summary(plan: &Plan, written: &Written) -> String {
     );
     for (what, ids) in [("done", &written.done), ("not begun", &written.not_begun)] {
         if !ids.is_empty() {
-            text.push_str(&format!("\n  {what}: {}", ids.join(", ")));
+            text += &format!("\n  {what}: {}", ids.join(", "));
         }
     }
     text.push_str("\nrun it again to complete it: what is done is left as it is");

@@ -169,7 +169,7 @@ fn held(left: &[Resource]) -> String {
         .collect::<Vec<_>>()
         .join("; ");
     if left.len() > SHOWN {
-        text.push_str(&format!("; and {} more", left.len() - SHOWN));
+        text += &format!("; and {} more", left.len() - SHOWN);
     }
     text
 }

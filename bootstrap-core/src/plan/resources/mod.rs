@@ -163,7 +163,7 @@ impl Work<'_> {
             detail,
             change: Change::UpdateResource {
                 resource: next,
-                seen: actual.clone(),
+                seen: Box::new(actual.clone()),
             },
         })
     }

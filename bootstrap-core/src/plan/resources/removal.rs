@@ -164,7 +164,7 @@ fn release(actual: &Resource) -> Action {
         detail: vec![format!("- annotation {mark}")],
         change: Change::UpdateResource {
             resource: merge::without_annotation(actual, mark),
-            seen: actual.clone(),
+            seen: Box::new(actual.clone()),
         },
     }
 }

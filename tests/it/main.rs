@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::expect_used,
+    clippy::format_push_string,
     clippy::panic,
     clippy::print_stdout,
     clippy::too_many_lines,

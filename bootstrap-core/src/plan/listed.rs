@@ -42,9 +42,9 @@ pub(super) fn unknown(cluster: &ClusterIntent, omni: &OmniView) -> Vec<Finding> 
 
 fn few(ids: &[&str]) -> String {
     const SHOWN: usize = 10;
-    let mut text = ids[..ids.len().min(SHOWN)].join(", ");
-    if ids.len() > SHOWN {
-        text += &format!(" and {} more", ids.len() - SHOWN);
+    let text = ids[..ids.len().min(SHOWN)].join(", ");
+    match ids.len().saturating_sub(SHOWN) {
+        0 => text,
+        more => format!("{text} and {more} more"),
     }
-    text
 }

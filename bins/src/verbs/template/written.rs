@@ -92,18 +92,17 @@ fn summary(plan: &Plan, written: &Written) -> String {
             several => format!("{}: done, {several} changes", plan.site),
         };
     }
-    let mut text = format!(
-        "{}: {} done, {} failed, {} not begun",
+    let list = |what: &str, ids: &[String]| match ids {
+        [] => String::new(),
+        ids => format!("\n  {what}: {}", ids.join(", ")),
+    };
+    format!(
+        "{}: {} done, {} failed, {} not begun{}{}\nrun it again to complete it: what is done is left as it is",
         plan.site,
         written.done.len(),
         written.failures.len(),
-        written.not_begun.len()
-    );
-    for (what, ids) in [("done", &written.done), ("not begun", &written.not_begun)] {
-        if !ids.is_empty() {
-            text += &format!("\n  {what}: {}", ids.join(", "));
-        }
-    }
-    text.push_str("\nrun it again to complete it: what is done is left as it is");
-    text
+        written.not_begun.len(),
+        list("done", &written.done),
+        list("not begun", &written.not_begun),
+    )
 }

@@ -162,16 +162,16 @@ fn held(left: &[Resource]) -> String {
             holders => format!("{name} to go, held by {}", holders.join(", ")),
         }
     };
-    let mut text = left
+    let text = left
         .iter()
         .take(SHOWN)
         .map(one)
         .collect::<Vec<_>>()
         .join("; ");
-    if left.len() > SHOWN {
-        text += &format!("; and {} more", left.len() - SHOWN);
+    match left.len().saturating_sub(SHOWN) {
+        0 => text,
+        more => format!("{text}; and {more} more"),
     }
-    text
 }
 
 fn too_late(waits: &str) -> PortError {

@@ -219,7 +219,7 @@ fn classes_are_written_as_they_are_read() {
         }}),
         ..Resource::new(&kinds::MACHINE_CLASS, "plain")
     };
-    let text = template::declare(&class);
+    let text = bootstrap_core::resource::print::declared(&class, 2);
     insta::assert_snapshot!(text, @r#"
     metadata:
       namespace: default

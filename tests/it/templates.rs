@@ -327,11 +327,11 @@ async fn others_patches_are_named_and_left_alone_unless_pruned() {
     )
     .await;
     lab.make(&kinds::CONFIG_PATCH, "700-by-hand", |patch| {
-        patch.spec = json!({"data": "machine: {}\n"})
+        patch.spec = json!({"data": "machine: {}\n"});
     })
     .await;
     lab.make(&kinds::EXTENSIONS_CONFIGURATION, "by-hand", |list| {
-        list.spec = json!({})
+        list.spec = json!({});
     })
     .await;
     // What had an idOverride may be anybody's by now.
@@ -574,7 +574,7 @@ async fn a_change_by_somebody_else_meanwhile_is_built_upon_or_respected() {
         )
         .await;
     lab.by_hand(&kinds::CONFIG_PATCH, "200-cluster-lab-one", |patch| {
-        patch.spec = json!({"data": "machine: {sysctls: {z: \"1\"}}\n"})
+        patch.spec = json!({"data": "machine: {sysctls: {z: \"1\"}}\n"});
     })
     .await;
     let (written, _) = lab.write(&plan, Duration::from_mins(5)).await;
@@ -596,7 +596,7 @@ async fn a_deletion_that_does_not_end_says_what_it_waits_for() {
     let lab = Lab::open().await;
     lab.sync(BASE, CAREFUL).await;
     lab.by_hand(&kinds::CONFIG_PATCH, "201-cluster-lab-two", |patch| {
-        patch.metadata.finalizers.push("Somebody".to_owned())
+        patch.metadata.finalizers.push("Somebody".to_owned());
     })
     .await;
     let without = BASE.replace(

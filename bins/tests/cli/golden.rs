@@ -115,7 +115,8 @@ impl<'s> Stage<'s> {
         }
     }
 
-    async fn shell(&self, lines: &str, admin: bool) -> Finished {
+    /// Runs lines of shell.
+    pub(crate) async fn shell(&self, lines: &str, admin: bool) -> Finished {
         self.site.set_clock();
         let credentials = self.site.world.credentials();
         let key = if admin {
@@ -156,19 +157,27 @@ impl<'s> Stage<'s> {
     }
 }
 
-/// Output without what differs from run to run: lines with times and with versions of live resources.
+/// Output without what differs from run to run: times, and of live resources the version and who holds them, which
+/// moves the places of hunks.
 pub(crate) fn normalised(text: &str) -> String {
     let mut shown = String::new();
     for line in text.lines() {
         let plain = without_colors(line);
-        let word = plain.trim_start().trim_start_matches('"');
+        let word = plain
+            .trim_start_matches(['-', '+', ' '])
+            .trim_start_matches('"');
         let varies = ["created", "updated", "version"].iter().any(|key| {
             let rest = word
                 .strip_prefix(key)
                 .map(|rest| rest.trim_start_matches('"'));
             rest.is_some_and(|rest| rest.starts_with(": "))
         });
-        if varies {
+        let is_holder = word.ends_with("Controller") && !word.contains(' ');
+        if varies || is_holder {
+            continue;
+        }
+        if word.starts_with("@@ ") {
+            shown.push_str("@@\n");
             continue;
         }
         // Words and place of a syntax error are the parser's own.

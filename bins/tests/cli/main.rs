@@ -14,6 +14,7 @@
 mod bad_input;
 mod export;
 mod golden;
+mod golden_template;
 mod harness;
 mod kill;
 mod rehearse;

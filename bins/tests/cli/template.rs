@@ -294,11 +294,6 @@ async fn nothing_is_written_where_something_is_foreseen_to_fail() {
             .replace("v1.13.7", "v1.13.6"),
     );
     insta::assert_snapshot!(shown(&call(&loopback, &["sync", "-f", "t.yaml"]).await), @r"
-      +  Clusters lab
-      +  ConfigPatches 200-cluster-lab-sys
-      +  MachineSets lab-control-planes
-      +  MachineSets lab-workers
-    lab: 4 to add, 0 to change, 0 to remove.
     ---- stderr, code 5
     error: omni: Omni does not know Talos 1.13.6
      --> t.yaml:1:1

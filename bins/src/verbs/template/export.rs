@@ -100,7 +100,7 @@ pub fn run(
         for class in &classes {
             let file = directory.join(file_name(class.id())?);
             must_not_exist(&file, arguments.force, compat)?;
-            files.push((file, print::declared(class, 4)));
+            files.push((file, print::declared(class, 2)));
         }
         fs::create_dir_all(directory).map_err(|error| cannot_write(directory, &error))?;
     }

@@ -192,7 +192,7 @@ async fn the_files_it_names() {
     40 |       workers:
        |       ^^^^^^^
        |
-       = hint: add its file to `machineClasses`, or correct the template
+       = hint: add its file to `machineClasses` or apply it first, or correct the template
     nothing was written
     ");
     // A provider that Omni does not know, in three classes.

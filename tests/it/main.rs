@@ -12,6 +12,7 @@
 mod addresses;
 mod crash;
 mod engine;
+mod generated;
 mod gpus;
 mod homelab;
 mod missed;

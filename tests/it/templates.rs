@@ -75,10 +75,16 @@ pub(crate) fn intent(text: &str) -> ClusterIntent {
 
 impl Lab {
     pub(crate) async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// With extensions that Omni knows.
+    pub(crate) async fn open_with(extensions: &[String]) -> Self {
         let site = site::load(&example()).expect("the example loads");
         let mut blueprint = derive::blueprint(&site);
         let kubernetes = ["1.36.2", "1.36.3"].map(str::to_owned).to_vec();
-        for talos in ["1.13.7", "1.13.8"] {
+        blueprint.extensions.extend_from_slice(extensions);
+        for talos in ["1.13.7", "1.13.8", "1.14.0"] {
             blueprint
                 .talos_versions
                 .push((talos.to_owned(), kubernetes.clone()));
@@ -142,6 +148,14 @@ impl Lab {
         let again = self.plan(text, rules).await;
         assert!(again.is_empty(), "{}", shown(&again));
         plan
+    }
+
+    /// The plan that removes a cluster.
+    pub(crate) async fn removal(&self, cluster: &str) -> Plan {
+        let (view, before) = observe_removal(cluster, self.omni.as_ref(), false)
+            .await
+            .expect("Omni can be read");
+        cluster_removal(cluster, &view, &before)
     }
 
     async fn get(&self, kind: &Kind, id: &str) -> Option<Resource> {
@@ -486,10 +500,7 @@ async fn what_omni_would_refuse_is_told_before_the_first_write() {
         refused(&changed).await,
         ["Clusters lab cannot be changed: the cluster lab is locked"]
     );
-    let (view, before) = observe_removal("lab", lab.omni.as_ref(), false)
-        .await
-        .expect("Omni can be read");
-    assert_eq!(cluster_removal("lab", &view, &before).blockers.len(), 1);
+    assert_eq!(lab.removal("lab").await.blockers.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -644,10 +655,7 @@ async fn a_deletion_that_does_not_end_says_what_it_waits_for() {
 async fn a_cluster_goes_with_everything_of_it_and_leaves_what_is_the_machines() {
     let lab = Lab::open().await;
     lab.sync(BASE, CAREFUL).await;
-    let (view, before) = observe_removal("lab", lab.omni.as_ref(), false)
-        .await
-        .expect("Omni can be read");
-    let plan = cluster_removal("lab", &view, &before);
+    let plan = lab.removal("lab").await;
     insta::assert_snapshot!(shown(&plan), @r"
       ~  KernelArgs 00000000-0000-4000-8000-000000000002
            - annotation omni.sidero.dev/managed-by-cluster-templates
@@ -660,10 +668,7 @@ async fn a_cluster_goes_with_everything_of_it_and_leaves_what_is_the_machines() 
     let (written, _) = lab.write(&plan, Duration::from_mins(5)).await;
     assert!(written.is_complete(), "{written:#?}");
     assert_eq!(lab.get(&kinds::CLUSTER, "lab").await, None);
-    let (view, before) = observe_removal("lab", lab.omni.as_ref(), false)
-        .await
-        .expect("Omni can be read");
-    assert!(cluster_removal("lab", &view, &before).is_empty());
+    assert!(lab.removal("lab").await.is_empty());
     // It can be made again: what stayed with the machines is taken over.
     lab.sync(BASE, CAREFUL).await;
 }

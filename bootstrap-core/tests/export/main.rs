@@ -5,6 +5,7 @@
 
 mod cases;
 mod generated;
+mod strategy;
 
 use std::collections::BTreeMap;
 use std::path::Path;

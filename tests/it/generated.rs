@@ -114,9 +114,5 @@ fn any_template_is_settled_after_its_sync() {
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
-    assert!(
-        settled.get() > 20,
-        "only {} could be synced",
-        settled.get()
-    );
+    assert!(settled.get() > 20, "only {} could be synced", settled.get());
 }

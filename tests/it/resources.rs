@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
-use api_transport::{Clock as _, TokioClock};
+use api_transport::TokioClock;
 use async_trait::async_trait;
 use bootstrap_core::ports::{Failure, Omni, PortError, PortResult, System};
-use bootstrap_core::resource::remove::{Progress, remove};
 use bootstrap_core::resource::write::{self, Change, Written};
 use bootstrap_core::resource::{self, Document};
 use bootstrap_core::site;
@@ -204,33 +202,4 @@ async fn what_omni_would_break_over_is_refused_before_anything_is_written() {
     let findings = write::check(&omni, &steps).await.unwrap();
     assert_eq!(findings[0].hint.as_deref(), Some("did you mean `proxmox`?"));
     assert!(matches!(steps[0].change, Change::Create));
-}
-
-#[tokio::test]
-async fn a_deletion_tells_who_holds_it_and_ends_in_time() {
-    let omni = omni();
-    let clock = TokioClock::scaled(50.0);
-    apply(&omni, &class("a = b", "")).await.unwrap();
-    let mut held = stored(&omni).await;
-    held.metadata.finalizers = vec!["Slow".to_owned()];
-    omni.update(&held).await.unwrap();
-    let ids = ["c".to_owned(), "absent".to_owned()];
-    let mut told = Vec::new();
-    let mut tell = |progress| told.push(progress);
-    let began = clock.now();
-    let within = Duration::from_secs(5);
-    let left = remove(
-        &omni,
-        &clock,
-        &kinds::MACHINE_CLASS,
-        &ids,
-        within,
-        &mut tell,
-    )
-    .await
-    .unwrap();
-    assert!(clock.now().saturating_sub(began) >= within);
-    let slow = vec!["Slow".to_owned()];
-    assert_eq!(left.held.get("c"), Some(&slow));
-    assert_eq!(told, [Progress::Held("c".to_owned(), slow)]);
 }

@@ -259,7 +259,7 @@ async fn a_failure_in_the_middle_says_what_was_done_and_what_was_not() {
     has(
         &finished.stderr,
         &[
-            "MachineClass nothing: omni: refused as invalid: can not delete the machine class as it is still in use by machine sets: home-x",
+            "omni/MachineClasses/nothing was not done: refused as invalid: can not delete the machine class as it is still in use by machine sets: home-x",
         ],
     );
 }

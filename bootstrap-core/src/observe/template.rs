@@ -108,11 +108,7 @@ async fn add_elsewhere(
 }
 
 /// Those of some resources that exist: one by one where they are few, else from a list.
-pub(crate) async fn find_each(
-    omni: &dyn Omni,
-    kind: &Kind,
-    ids: &[&str],
-) -> PortResult<Vec<Resource>> {
+pub async fn find_each(omni: &dyn Omni, kind: &Kind, ids: &[&str]) -> PortResult<Vec<Resource>> {
     if ids.len() > FEW {
         let wanted: BTreeSet<&str> = ids.iter().copied().collect();
         let mut listed = omni.list(kind, None).await?;

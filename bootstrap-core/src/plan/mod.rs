@@ -199,6 +199,19 @@ pub struct SlotGpu {
     pub primary: bool,
 }
 
+impl Action {
+    /// The deletion of a resource that a person named.
+    pub fn deletion(seen: Resource) -> Self {
+        Self {
+            id: resources::action_id(&seen),
+            reason: "it was named".to_owned(),
+            effect: Effect::None,
+            detail: Vec::new(),
+            change: Change::DeleteResource { seen },
+        }
+    }
+}
+
 impl Change {
     /// The Omni resource it is about.
     pub fn resource(&self) -> Option<&Resource> {

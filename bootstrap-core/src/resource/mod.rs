@@ -15,7 +15,6 @@ pub mod omnictl;
 mod patch;
 pub mod print;
 mod provider_data;
-pub mod remove;
 pub mod schema;
 pub mod shape;
 mod spec;

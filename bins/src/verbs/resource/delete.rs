@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use bootstrap_core::diagnostic::Diagnostic;
-use bootstrap_core::ports::{PortError, Ports};
-use bootstrap_core::resource::definition::Definition;
-use bootstrap_core::resource::remove::{Left, Progress, remove};
-use omni_client::Kind;
+use bootstrap_core::apply::{Event, Events, How, SIDE_BY_SIDE, Written, write_resources};
+use bootstrap_core::observe::find_each;
+use bootstrap_core::plan::Action;
+use bootstrap_core::ports::Ports;
+use omni_client::Resource;
+use tokio::sync::mpsc;
 
-use super::{Session, finding};
+use super::Session;
 use crate::args::duration;
 use crate::compat;
+use crate::opened::diagnostics;
 use crate::output::{Screen, clean};
 use crate::run::{Exit, Failure, block_on};
 use crate::signals;
@@ -74,101 +76,82 @@ pub fn run(arguments: &Delete, session: &Session, screen: &mut Screen) -> Result
         if let Some(namespace) = &arguments.namespace {
             kind.namespace = namespace.clone().into();
         }
-        let ids = if arguments.ids.is_empty() {
-            let selector = arguments.selector.as_deref();
-            let found = ports.omni.list(&kind, selector).await;
-            let found = found.map_err(|error| session.failed(Exit::Refused, &error))?;
-            found
-                .into_iter()
-                .map(|resource| resource.metadata.id)
-                .collect()
-        } else {
-            arguments.ids.clone()
-        };
-        let stop = signals::listen();
-        let mut asked = stop.asked.clone();
-        let left = tokio::select! {
-            left = wait(&kind, &ids, arguments.timeout, ports, session, screen) => left,
-            // A closed channel means that no signal can come any more.
-            Ok(_) = asked.wait_for(|asked| *asked) => {
-                screen.note("What was asked for goes on in Omni.");
-                return Ok(stop.exit());
+        let omni = ports.omni.as_ref();
+        let found = match arguments.ids.as_slice() {
+            [] => omni.list(&kind, arguments.selector.as_deref()).await,
+            ids => {
+                let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+                find_each(omni, &kind, &ids).await
             }
         };
-        let left = left.map_err(|error| session.failed(Exit::Error, &error))?;
-        outcome(&left, &definition, arguments.timeout, session, screen)
+        let found = found.map_err(|error| session.failed(Exit::Refused, &error))?;
+        let stop = signals::listen();
+        let how = How {
+            at_once: SIDE_BY_SIDE,
+            timeout: Some(arguments.timeout),
+            stop: stop.asked.clone(),
+            // Named by a person: whatever stands under the name now.
+            exact: true,
+        };
+        let written = remove(found, ports, &how, session, screen).await;
+        if *stop.asked.borrow() {
+            screen.note("What was asked for goes on in Omni.");
+            return Ok(stop.exit());
+        }
+        outcome(written, session, screen)
     })
 }
 
-async fn wait(
-    kind: &Kind,
-    ids: &[String],
-    within: Duration,
+/// Deletes, and tells what goes and what is waited for.
+async fn remove(
+    resources: Vec<Resource>,
     ports: &Ports,
+    how: &How,
     session: &Session<'_>,
     screen: &mut Screen,
-) -> Result<Left, PortError> {
-    let mut tell = |progress| match progress {
-        Progress::Gone(id) if !session.compat => {
-            screen.note(&format!("destroyed {} {}", kind.name, clean(&id)));
+) -> Written {
+    let actions: Vec<Action> = resources.into_iter().map(Action::deletion).collect();
+    let all: Vec<&Action> = actions.iter().collect();
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let events = Events::new(sender);
+    let (omni, clock) = (ports.omni.as_ref(), ports.clock.as_ref());
+    let mut removal = std::pin::pin!(write_resources(omni, clock, &all, how, &events));
+    let mut tell = |event: &Event| match event {
+        _ if session.compat => {}
+        Event::Done { id, .. } => {
+            let gone = actions.iter().find(|action| action.id == *id);
+            if let Some(resource) = gone.and_then(|action| action.change.resource()) {
+                let name = format!("{} {}", resource.metadata.kind, resource.id());
+                screen.note(&format!("destroyed {}", clean(&name)));
+            }
         }
-        Progress::Held(id, holders) if !session.compat && !holders.is_empty() => {
-            screen.note(&format!(
-                "{} waits for {}",
-                clean(&id),
-                clean(&holders.join(", "))
-            ));
-        }
+        Event::Waiting { what } => screen.note(&format!("waiting for {}", clean(what))),
         _ => {}
     };
-    remove(
-        ports.omni.as_ref(),
-        ports.clock.as_ref(),
-        kind,
-        ids,
-        within,
-        &mut tell,
-    )
-    .await
+    let written = loop {
+        tokio::select! {
+            biased;
+            Some(event) = receiver.recv() => tell(&event),
+            written = &mut removal => break written,
+        }
+    };
+    while let Ok(event) = receiver.try_recv() {
+        tell(&event);
+    }
+    written
 }
 
-fn outcome(
-    left: &Left,
-    definition: &Definition,
-    within: Duration,
-    session: &Session,
-    screen: &mut Screen,
-) -> Result<Exit, Failure> {
-    if left.refused.is_empty() && left.held.is_empty() {
+fn outcome(written: Written, session: &Session, screen: &mut Screen) -> Result<Exit, Failure> {
+    if written.is_complete() {
         return Ok(Exit::Done);
     }
     if session.compat {
-        let first = left.refused.first();
-        return Err(compat::failure(first.map_or_else(
-            || "context deadline exceeded".to_owned(),
-            |(_, error)| compat::port_error(error),
-        )));
+        return Err(compat::failure(
+            written
+                .said
+                .unwrap_or_else(|| "context deadline exceeded".to_owned()),
+        ));
     }
-    let display = &definition.display;
-    let mut findings = Vec::new();
-    for (id, error) in &left.refused {
-        let mut told = finding(error);
-        told.message = format!("{display} {id}: {}", told.message);
-        findings.push(told);
-    }
-    for (id, holders) in &left.held {
-        let holders = if holders.is_empty() {
-            "nothing that Omni names".to_owned()
-        } else {
-            holders.join(", ")
-        };
-        let message = format!(
-            "{display} {id} is not gone after {} s, held by {holders}",
-            within.as_secs()
-        );
-        let hint = "the deletion goes on in Omni; `omni-resource delete` again waits on";
-        findings.push(Diagnostic::error(message).hint(hint));
-    }
-    screen.findings(&findings);
+    screen.findings(&diagnostics(&written.failures));
     Ok(Exit::Error)
 }

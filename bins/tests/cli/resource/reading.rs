@@ -158,7 +158,7 @@ async fn deletion_waits_and_names_what_holds() {
     );
     let finished = bench.run("delete machineclass --all --timeout 1s").await;
     assert_eq!(finished.code, Some(1));
-    has(&finished.stderr, &["two waits for SlowController\n"]);
+    has(&finished.stderr, &["waiting for MachineClasses two to go, held by SlowController\n"]);
     has(
         &finished.stderr,
         &["destroyed MachineClasses.omni.sidero.dev three\n"],
@@ -166,7 +166,7 @@ async fn deletion_waits_and_names_what_holds() {
     has(
         &finished.stderr,
         &[
-            "MachineClass two is not gone after 1 s, held by SlowController",
+            "omni/MachineClasses/two was not done: stopped while waiting for MachineClasses two to go, held by SlowController",
             "goes on in Omni",
         ],
     );

@@ -177,7 +177,7 @@ fn short(kind: &str) -> &str {
     kind.split('.').next().unwrap_or_default()
 }
 
-fn action_id(resource: &Resource) -> String {
+pub(super) fn action_id(resource: &Resource) -> String {
     format!(
         "omni/{}/{}",
         short(&resource.metadata.kind),

@@ -5,6 +5,7 @@ mod parts;
 
 use std::path::Path;
 
+pub(super) use self::fields::nearest;
 use self::fields::{Fields, Reader};
 use super::files::Files;
 use super::model::{Bootstrap, Cluster, Document, Features, Machine, MachineSet};
@@ -249,6 +250,7 @@ fn machine(node: &Node, reader: &mut Reader) -> Machine {
         let mut fields = Fields::of(install, "MachineInstall", &["disk", "diskSelector"], reader);
         machine.disk = fields.string("disk", reader);
         machine.disk_selector = fields.string("diskSelector", reader);
+        machine.selector_origin = fields.origin("diskSelector", reader);
     }
     machine
 }

@@ -4,9 +4,11 @@
 //! is quoted only where it would read as something else.
 
 mod keys;
-mod resolve;
+pub(in crate::template) mod remarshal;
+pub(in crate::template) mod resolve;
 mod style;
 mod timestamp;
+pub(in crate::template) mod tree;
 mod writer;
 
 use crate::yaml::{Content, Node};

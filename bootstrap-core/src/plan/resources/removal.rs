@@ -209,7 +209,8 @@ fn goes_along(omni: &OmniView, cluster: &str) -> String {
     let count = |kind: &str| {
         let all = omni.template_resources.values();
         all.filter(|resource| {
-            short(&resource.metadata.kind) == kind && resource.label(labels::CLUSTER) == Some(cluster)
+            short(&resource.metadata.kind) == kind
+                && resource.label(labels::CLUSTER) == Some(cluster)
         })
         .count()
     };

@@ -72,7 +72,7 @@ fn document(node: &Node, reader: &mut Reader) -> Option<Document> {
         Some("Machine") => Some(Document::Machine(Box::new(machine(node, reader)))),
         other => {
             let written = other.unwrap_or_default();
-            let hint = fields::nearest(written, &["Cluster", "ControlPlane", "Workers", "Machine"]);
+            let hint = nearest(written, &["Cluster", "ControlPlane", "Workers", "Machine"]);
             let hint = hint.map_or(
                 "known kinds: Cluster, ControlPlane, Workers, Machine".to_owned(),
                 |near| format!("did you mean `{near}`?"),

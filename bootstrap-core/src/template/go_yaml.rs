@@ -51,12 +51,15 @@ impl Value {
     fn decode(node: &Node, text_keys: bool) -> Self {
         match &node.content {
             Content::Scalar(scalar) => resolve::resolve(scalar),
-            Content::Sequence(items) => Self::Sequence(items.iter().map(Self::from_node).collect()),
+            Content::Sequence(items) => {
+                let items = items.iter().filter(|item| !is_merge(item));
+                Self::Sequence(items.map(Self::from_node).collect())
+            }
             Content::Mapping(pairs) => {
                 let pairs: Vec<_> = pairs
                     .iter()
-                    // Go leaves out what has a null for a string key.
-                    .filter(|(key, _)| !(text_keys && key.is_null()))
+                    // Go leaves out what has a null for a string key, or a merge sign for a value.
+                    .filter(|(key, value)| !(text_keys && key.is_null() || is_merge(value)))
                     .map(|(key, value)| {
                         let key = match &key.content {
                             Content::Scalar(scalar) if text_keys => Self::Text(scalar.text.clone()),
@@ -65,7 +68,7 @@ impl Value {
                         (key, Self::from_node(value))
                     })
                     .collect();
-                Self::Mapping(keys::sort(pairs))
+                Self::Mapping(keys::sort(keys::unique(pairs)))
             }
         }
     }
@@ -79,6 +82,12 @@ impl Value {
                 .collect(),
         )
     }
+}
+
+/// Go sets nothing to a merge sign.
+fn is_merge(node: &Node) -> bool {
+    matches!(&node.content, Content::Scalar(scalar)
+        if scalar.plain && scalar.tag.is_none() && scalar.text == "<<")
 }
 
 /// Whether Go would read this plain text as a timestamp, which it then refuses to take for a string.

@@ -3,8 +3,6 @@
 mod cel;
 mod compat;
 mod construct;
-#[cfg(test)]
-mod dbg;
 mod decode;
 mod files;
 mod findings;

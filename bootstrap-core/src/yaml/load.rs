@@ -17,6 +17,7 @@ const MAX_DEPTH: usize = 200;
 pub fn parse(text: &str) -> Result<Vec<Node>, Vec<Problem>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut loader = Loader {
+        text,
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),
         nodes: 0,
@@ -55,7 +56,25 @@ fn explain(mut problem: Problem, text: &str) -> Problem {
     problem
 }
 
+/// The parser ends a block with a line break also where the file ends without one.
+pub(crate) fn without_added_break<'s>(
+    scalar: &'s str,
+    style: ScalarStyle,
+    span: &Span,
+    text: &str,
+) -> &'s str {
+    let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    let at_end = span.end.col() > 0 && span.end.line() == text.split('\n').count();
+    let added = is_block && at_end && !last.trim().is_empty();
+    match scalar.strip_suffix('\n') {
+        Some(scalar) if added => scalar,
+        _ => scalar,
+    }
+}
+
 struct Loader<'text> {
+    text: &'text str,
     parser: Parser<'text, StrInput<'text>>,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
@@ -95,10 +114,13 @@ impl<'text> Loader<'text> {
     fn node(&mut self, event: Event<'text>, span: &Span) -> Result<Node, Problem> {
         self.nodes += 1;
         let (node, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => (
-                scalar_node(span, &text, style == ScalarStyle::Plain, tag.as_deref()),
-                anchor,
-            ),
+            Event::Scalar(text, style, anchor, tag) => {
+                let text = without_added_break(&text, style, span, self.text);
+                (
+                    scalar_node(span, text, style == ScalarStyle::Plain, tag.as_deref()),
+                    anchor,
+                )
+            }
             Event::SequenceStart(anchor, _) => (
                 node_at(span, Content::Sequence(self.nested(span, Self::sequence)?)),
                 anchor,

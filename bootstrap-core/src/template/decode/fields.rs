@@ -41,6 +41,12 @@ impl Reader<'_> {
                 self.fail(node, message, Some("put the value in quotes"));
                 None
             }
+            Content::Scalar(scalar) if scalar.tag.as_deref() == Some("!!binary") => {
+                match go_yaml::Value::from_node(node) {
+                    go_yaml::Value::Text(text) => Some(text),
+                    _ => None,
+                }
+            }
             Content::Scalar(scalar) => Some(scalar.text.clone()),
             _ => {
                 self.fail(
@@ -257,7 +263,7 @@ impl<'n> Fields<'n> {
             return BTreeMap::new();
         };
         let mut map = BTreeMap::new();
-        for (key, value) in pairs {
+        for (key, value) in pairs.iter().filter(|(key, _)| !key.is_null()) {
             let what = format!("a value of {name}");
             if let (Some(key), Some(value)) =
                 (reader.scalar(key, "a key"), reader.scalar(value, &what))

@@ -8,6 +8,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
 use super::style::{self, Style};
 use super::{Value, keys, resolve};
+use crate::yaml;
 
 /// Deeper values are refused when the file is read.
 const MAX_DEPTH: usize = 200;
@@ -110,6 +111,7 @@ pub(in crate::template) fn documents(text: &str) -> (Vec<Document>, bool) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = Builder {
         parser: Parser::new_from_str(text),
+        text,
         lines: text.lines().collect(),
         anchors: HashMap::new(),
         depth: 0,
@@ -143,6 +145,7 @@ pub(in crate::template) fn foreign_version(text: &str) -> Option<usize> {
 
 struct Builder<'text> {
     parser: Parser<'text, StrInput<'text>>,
+    text: &'text str,
     lines: Vec<&'text str>,
     anchors: HashMap<usize, Rc<Tree>>,
     depth: usize,
@@ -186,7 +189,8 @@ impl<'text> Builder<'text> {
     fn node(&mut self, event: Event<'text>, span: &Span) -> Option<Tree> {
         let (mut tree, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let mut tree = scalar(span, text.into_owned(), style, tag.as_deref());
+                let text = yaml::without_added_break(&text, style, span, self.text).to_owned();
+                let mut tree = scalar(span, text, style, tag.as_deref());
                 if matches!(tree.style, Style::Literal | Style::Folded) {
                     tree.line = self.header(tree.line);
                 }
@@ -240,9 +244,7 @@ impl<'text> Builder<'text> {
         loop {
             let (event, span) = self.next()?;
             if event == Event::SequenceEnd {
-                let in_flow = is_bracket(&span);
-                let odd = in_flow && items.iter().any(begins_with_colon);
-                return (!odd).then_some((items, in_flow));
+                return Some((items, is_bracket(&span)));
             }
             items.push(self.node(event, &span)?);
         }
@@ -272,7 +274,7 @@ fn is_bracket(end: &Span) -> bool {
     end.start != end.end
 }
 
-/// In brackets, Go takes such a colon for the end of a key.
+/// In braces, Go takes such a colon for the end of a key.
 fn begins_with_colon(tree: &Tree) -> bool {
     tree.style == Style::Plain && tree.text().starts_with(':')
 }

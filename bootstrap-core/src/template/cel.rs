@@ -64,9 +64,9 @@ mod tests {
                 "an int and a uint do not go with `*`",
             ),
             (
-                "disk.foo == 1",
+                "disk.sise == 1u",
                 5,
-                "a disk has no field `foo`; did you mean `uuid`?",
+                "a disk has no field `sise`; did you mean `size`?",
             ),
             (
                 "foo",

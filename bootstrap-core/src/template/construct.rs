@@ -144,7 +144,7 @@ impl Walk<'_> {
             _ if matches!(kind, Kind::Text(_) | Kind::Words(_)) => {
                 let what = node.tag.clone();
                 let message = format!("cannot construct {what} into {inner} (TextUnmarshaler)");
-                Ok(self.fault(node, message))
+                Ok(self.fault(node, &message))
             }
             Node::Mapping(pairs) => self.mapping(node, pairs, inner, &kind),
             Node::Sequence(items) => self.sequence(node, items, inner, &kind),
@@ -163,7 +163,9 @@ impl Walk<'_> {
             _ => 0.99 - 0.89 * ((steps - 400_000.0) / 3_600_000.0),
         };
         if self.aliased > 100 && self.steps > 1000 && aliased / steps > allowed {
-            return Err(self.fatal(node, "document contains excessive aliasing"));
+            return Err(Box::new(
+                self.at(node, "document contains excessive aliasing"),
+            ));
         }
         Ok(())
     }
@@ -179,14 +181,17 @@ impl Walk<'_> {
         let value = match resolve::tagged(&node.tag, text) {
             Ok(value) => value,
             Err(message) => {
-                let mut fault = self.fatal(node, &message);
-                fault.message = "a value is not what its tag says".to_owned();
-                fault.stage = Some("resolver");
-                return Err(fault);
+                let fault = Fault {
+                    message: "a value is not what its tag says".to_owned(),
+                    stage: Some("resolver"),
+                    ..self.at(node, &message)
+                };
+                return Err(Box::new(fault));
             }
         };
         if node.tag == "!!binary" && !resolve::is_base64(text) {
-            return Err(self.fatal(node, "!!binary value contains invalid base64 data"));
+            let text = "!!binary value contains invalid base64 data";
+            return Err(Box::new(self.at(node, text)));
         }
         if value == Value::Null {
             return Ok(nullable || matches!(kind, Kind::Any | Kind::List(_) | Kind::Map(_)));
@@ -195,14 +200,14 @@ impl Walk<'_> {
             return Ok(true);
         }
         let problem = match kind {
-            Kind::Text(format) => formats::check(format, text),
+            Kind::Text(format) => formats::check(*format, text),
             Kind::Words(words) => words.check(type_name, text),
             _ => return Ok(self.plain_scalar(node, type_name, kind, &value)),
         };
         match problem {
             None => Ok(true),
             Some(problem) => {
-                let set = self.fault(node, problem.text);
+                let set = self.fault(node, &problem.text);
                 if let Some(fault) = self.faults.last_mut() {
                     fault.message = problem.message;
                 }
@@ -274,21 +279,21 @@ impl Walk<'_> {
             };
             format!("cannot construct {tag} `{value}` into {shown}")
         };
-        self.fault(node, text);
+        self.fault(node, &text);
         if let Some(fault) = self.faults.last_mut() {
             fault.message = message;
         }
     }
 
     /// Notes a fault; nothing was set.
-    fn fault(&mut self, node: &Tree, text: String) -> bool {
-        let fault = *self.fatal(node, &text);
+    fn fault(&mut self, node: &Tree, text: &str) -> bool {
+        let fault = self.at(node, text);
         self.faults.push(fault);
         false
     }
 
-    fn fatal(&self, node: &Tree, text: &str) -> Box<Fault> {
-        Box::new(Fault {
+    fn at(&self, node: &Tree, text: &str) -> Fault {
+        Fault {
             line: node.line,
             column: node.column,
             text: text.to_owned(),
@@ -296,7 +301,7 @@ impl Walk<'_> {
             way: self.way.clone(),
             other: None,
             stage: None,
-        })
+        }
     }
 
     fn inside<T>(&mut self, step: String, look: impl FnOnce(&mut Self) -> T) -> T {

@@ -49,7 +49,7 @@ impl Files {
             tried,
         };
         if path.shown.starts_with("..") {
-            return Err(path.escape(&allowed));
+            return Err(path.escape(&path.tried, &allowed));
         }
         // A link must not lead out: what counts is where the file really is.
         let real =
@@ -57,7 +57,7 @@ impl Files {
         let real_allowed =
             std::fs::canonicalize(&allowed).map_err(|error| path.problem("openat", &error))?;
         if !real.starts_with(&real_allowed) {
-            return Err(path.escape(&allowed));
+            return Err(path.escape(&real, &allowed));
         }
         Ok(Resolved {
             target: real,
@@ -78,12 +78,12 @@ struct Resolved {
 }
 
 impl Resolved {
-    fn escape(&self, allowed: &Path) -> FileProblem {
+    fn escape(&self, place: &Path, allowed: &Path) -> FileProblem {
         FileProblem {
             message: format!("openat {}: path escapes from parent", self.shown.display()),
             hint: Some(format!(
                 "{} is outside {}: move the file or widen --allowed-dir",
-                self.tried.display(),
+                place.display(),
                 allowed.display()
             )),
             exists: false,

@@ -14,13 +14,26 @@ pub(super) struct Layout {
     first: usize,
 }
 
+/// What stands between the end of a document, or of none, and the next belongs to that.
+fn beginning(line: usize, text: &str) -> usize {
+    let lines: Vec<&str> = text.lines().take(line.saturating_sub(1)).collect();
+    let other = lines
+        .iter()
+        .rposition(|line| !(line.trim().is_empty() || line.starts_with(['#', '%'])));
+    match other {
+        None => 1,
+        Some(at) if lines[at].starts_with("...") => at + 1,
+        Some(_) => line,
+    }
+}
+
 impl Layout {
     /// `written` is what the document, at this line of the text, is decoded from.
-    pub(super) fn of(document: &Tree, written: &Tree, first: usize, text: &str) -> Self {
+    pub(super) fn of(document: &Tree, written: &Tree, line: usize, text: &str) -> Self {
         let mut layout = Self {
             sources: BTreeMap::new(),
             comments: Vec::new(),
-            first,
+            first: beginning(line, text),
         };
         layout.pair(document, written);
         let lines = text.lines().enumerate();

@@ -27,9 +27,9 @@ pub(super) fn refuses(text: &str, shown: &Path) -> Option<Vec<Diagnostic>> {
         return Some(vec![finding]);
     }
     let (documents, _) = tree::documents(text);
-    documents.iter().enumerate().find_map(|(number, document)| {
+    documents.iter().find_map(|document| {
         let kind = kind(&document.tree).ok()?;
-        let findings = match check(document, kind, text, number == 0)? {
+        let findings = match check(document, kind, text)? {
             Refused::Unreadable => vec![
                 Diagnostic::error("omnictl cannot read this document after writing it anew")
                     .at(at(document.line, document.column))
@@ -87,13 +87,13 @@ pub(super) fn load_error(text: &str, syntax: &str) -> Option<String> {
         return Some(broken());
     }
     let (documents, is_broken) = tree::documents(text);
-    for (at, document) in documents.iter().enumerate() {
+    for document in &documents {
         let place = format!("document at line {}:{}", document.line, document.column);
         let kind = match kind(&document.tree) {
             Ok(kind) => kind,
             Err(cause) => return Some(format!("error in {place}: {cause}")),
         };
-        let cause = match check(document, kind, text, at == 0) {
+        let cause = match check(document, kind, text) {
             None => continue,
             Some(Refused::Unreadable) => "not valid YAML".to_owned(),
             Some(Refused::Decoded(refusal, layout)) => refusal.text(|line| layout.told(line)),
@@ -110,16 +110,14 @@ enum Refused {
     Decoded(Refusal, Layout),
 }
 
-fn check(document: &tree::Document, kind: &str, text: &str, is_first: bool) -> Option<Refused> {
+fn check(document: &tree::Document, kind: &str, text: &str) -> Option<Refused> {
     let (written, broken) = tree::documents(&remarshal(&document.tree));
     let written = match written.into_iter().next() {
         Some(written) if !broken => written.tree,
         _ => return Some(Refused::Unreadable),
     };
     let refusal = construct::check(&written, &format!("models.{kind}"), &TABLE, true)?;
-    // What stands before the first document belongs to it.
-    let line = if is_first { 1 } else { document.line };
-    let layout = Layout::of(&document.tree, &written, line, text);
+    let layout = Layout::of(&document.tree, &written, document.line, text);
     Some(Refused::Decoded(refusal, layout))
 }
 

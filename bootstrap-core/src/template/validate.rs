@@ -377,7 +377,8 @@ fn validate_machine(machine: &Machine) -> Option<Finding> {
             "install.diskSelector is not a valid boolean disk expression: character {}: {}",
             problem.at, problem.message
         );
-        findings.push(error(message, &machine.selector_origin));
+        let hint = "write it like `disk.size > 100u * GB && !disk.rotational`";
+        findings.push(error_with_hint(message, &machine.selector_origin, hint));
     }
     findings.extend(machine.patches.iter().filter_map(patches::validate));
     Finding::group(

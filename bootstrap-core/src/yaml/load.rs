@@ -34,8 +34,18 @@ pub fn parse(text: &str) -> Result<Vec<Node>, Vec<Problem>> {
     }
 }
 
-/// Tabs are the cause that YAML parsers explain worst.
+/// Tabs and text for other programs are the causes that YAML parsers explain worst.
 fn explain(mut problem: Problem, text: &str) -> Problem {
+    let before = text.lines().enumerate().take(problem.line);
+    let templated = before
+        .filter_map(|(at, line)| Some((at + 1, line.find("{{").or_else(|| line.find("{%"))?)))
+        .last();
+    if let Some((line, at)) = templated.filter(|(line, _)| line + 1 >= problem.line) {
+        (problem.line, problem.column) = (line, at + 1);
+        "this is text of a template language, not YAML".clone_into(&mut problem.message);
+        problem.hint = Some("fill it in first, and give the result".to_owned());
+        return problem;
+    }
     // The parser may stop a line early, when it looks for the rest of a value.
     let near = text
         .lines()

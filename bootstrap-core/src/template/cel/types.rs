@@ -190,7 +190,7 @@ fn binary(node: &Node, operator: &str, left: Type, right: Type) -> Typed {
         }
         "in" => matches!(
             (left, right),
-            (Type::String, Type::Strings) | (_, Type::Unsure) | (Type::Unsure, Type::Strings)
+            (Type::String | Type::Unsure, Type::Strings) | (_, Type::Unsure)
         ),
         "+" => {
             unsure || (same && (left.is_number() || matches!(left, Type::String | Type::Strings)))

@@ -69,11 +69,11 @@ impl Walk<'_> {
             Method::Argument => {
                 let fits = self.tried(node, "string") || self.tried(node, "[]string");
                 let text = "arg value must be a string or list of strings";
-                fits || self.fault(node, text.to_owned())
+                fits || self.fault(node, text)
             }
             Method::PortRange if self.tried(node, "uint16") => true,
             Method::PortRange => self.string(node, port_range),
-            Method::String(format) => self.string(node, |text| formats::check(&format, text)),
+            Method::String(format) => self.string(node, |text| formats::check(format, text)),
             Method::Size => self.string(node, size),
             Method::Strategy => self.string(node, |text| {
                 let known = matches!(text, "Unset" | "Rolling");
@@ -99,7 +99,7 @@ impl Walk<'_> {
     }
 
     fn problem(&mut self, node: &Tree, problem: formats::Problem) -> bool {
-        self.fault(node, problem.text);
+        self.fault(node, &problem.text);
         if let Some(fault) = self.faults.last_mut() {
             fault.message = problem.message;
         }
@@ -110,7 +110,7 @@ impl Walk<'_> {
         match &node.kind {
             Node::Scalar(_) if node.tag != "!!str" => {
                 let tag = node.tag.clone();
-                self.fault(node, format!("expected string, but got {tag}"))
+                self.fault(node, &format!("expected string, but got {tag}"))
             }
             Node::Scalar(_) => true,
             Node::Mapping(_) => self.anew(node, "map[string]any"),
@@ -138,7 +138,7 @@ impl Walk<'_> {
             let redacted = name == "key" && text == "******";
             if fields.contains(name)
                 && !redacted
-                && let Some(problem) = formats::check(&Format::Base64, text)
+                && let Some(problem) = formats::check(Format::Base64, text)
             {
                 return self.problem(node, problem);
             }
@@ -153,7 +153,7 @@ impl Walk<'_> {
             Ok(_) => self.faults.len() == before,
             Err(fault) => {
                 let text = fault.fatal_text(|line| line);
-                self.fault(node, text)
+                self.fault(node, &text)
             }
         }
     }
@@ -167,7 +167,7 @@ impl Walk<'_> {
             Err(fault) => {
                 self.faults.truncate(before);
                 let text = fault.fatal_text(|line| line);
-                self.fault(node, text)
+                self.fault(node, &text)
             }
         };
         (self.known_fields, self.merged) = (known, merged);

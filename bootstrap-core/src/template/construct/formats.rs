@@ -64,23 +64,25 @@ pub(super) fn named(type_name: &str) -> Option<Format> {
 }
 
 /// What is wrong with a text.
-pub(super) fn check(format: &Format, text: &str) -> Option<Problem> {
+pub(super) fn check(format: Format, text: &str) -> Option<Problem> {
     let (problem, message) = match format {
         Format::Expression => return None,
-        Format::Address | Format::AddressPort | Format::Prefix | Format::SignedSize
+        Format::Address
+        | Format::AddressPort
+        | Format::Prefix
+        | Format::SignedSize
+        | Format::SizeOrShare
             if text.is_empty() =>
         {
             return None;
         }
-        Format::SizeOrShare if text.is_empty() => return None,
         Format::Address => (address::address(text).err(), "no IP address"),
         Format::AddressPort => (address::with_port(text).err(), "no IP address with a port"),
         Format::Prefix => (address::prefix(text).err(), "no network like 10.0.0.0/8"),
         Format::HardwareAddress => (hexadecimal(text), "no hardware address"),
         Format::Size => (size(text).err(), NO_SIZE),
-        Format::SignedSize => (signed_size(text), NO_SIZE),
         Format::SizeOrShare if text.contains('%') => (share(text), "no percentage"),
-        Format::SizeOrShare => (signed_size(text), NO_SIZE),
+        Format::SignedSize | Format::SizeOrShare => (signed_size(text), NO_SIZE),
         Format::SizeCondition => (size_condition(text), NO_SIZE),
         Format::Base64 => (base64(text), "no valid base64"),
         Format::Url => (url::check(text), "no URL"),
@@ -117,15 +119,10 @@ fn size(text: &str) -> Result<(), String> {
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let digits = number.replace(',', "");
-    let value: f64 = match digits.parse() {
-        Ok(value) => value,
-        Err(_) => {
-            let quoted = quote(&digits);
-            return Err(format!(
-                "strconv.ParseFloat: parsing {quoted}: invalid syntax"
-            ));
-        }
-    };
+    let value: f64 = digits.parse().map_err(|_| {
+        let quoted = quote(&digits);
+        format!("strconv.ParseFloat: parsing {quoted}: invalid syntax")
+    })?;
     let unit = unit.trim().to_lowercase();
     let (letter, base) = match unit.strip_suffix('b').unwrap_or(&unit).strip_suffix('i') {
         Some(letter) => (letter, 1024_f64),

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::super::go_yaml::tree::{Kind as Node, Tree};
 use super::super::text::quote;
 use super::table::{Fields, Kind};
-use super::{Fault, Step, Walk};
+use super::{Step, Walk};
 
 type Pairs = [(Tree, Tree)];
 
@@ -53,7 +53,10 @@ impl Walk<'_> {
         for (first, next) in &repeated {
             let (first, next) = (&pairs[*first].0, &pairs[*next].0);
             let name = quote(next.text());
-            self.fault(next, format!("mapping key {name} already defined at line "));
+            self.fault(
+                next,
+                &format!("mapping key {name} already defined at line "),
+            );
             if let Some(fault) = self.faults.last_mut() {
                 fault.other = Some(first.line);
             }
@@ -83,7 +86,7 @@ impl Walk<'_> {
                     self.inside(name.to_owned(), |walk| walk.value(value, field))?;
                 }
                 None if self.known_fields => {
-                    self.fault(key, format!("field {name} not found in type {type_name}"));
+                    self.fault(key, &format!("field {name} not found in type {type_name}"));
                     if let Some(fault) = self.faults.last_mut() {
                         fault.way.push(name.to_owned());
                     }
@@ -121,7 +124,7 @@ impl Walk<'_> {
             if key_type == "any" && !matches!(key.target().kind, Node::Scalar(_)) {
                 let text =
                     "cannot use a list or a mapping as a map key; try decoding into yaml.Node";
-                return Err(self.fatal(key, text));
+                return Err(Box::new(self.at(key, text)));
             }
             self.inside(name.to_owned(), |walk| walk.value(value, value_type))?;
         }
@@ -144,19 +147,13 @@ impl Walk<'_> {
         };
         for source in sources {
             if !matches!(source.target().kind, Node::Mapping(_)) {
-                return Err(self.not_mergeable(source));
+                let text = "map merge requires map or sequence of maps as the value";
+                return Err(Box::new(self.at(source.target(), text)));
             }
             self.value(source, type_name)?;
         }
         self.merged = outer;
         Ok(true)
-    }
-
-    fn not_mergeable(&self, source: &Tree) -> Box<Fault> {
-        self.fatal(
-            source.target(),
-            "map merge requires map or sequence of maps as the value",
-        )
     }
 }
 

@@ -22,7 +22,7 @@ impl Writer {
         self.properties(tree);
         match &tree.kind {
             Kind::Alias(target) => {
-                self.indicator(&format!("*a{}", target.anchor), true, false, false)
+                self.indicator(&format!("*a{}", target.anchor), true, false, false);
             }
             Kind::Scalar(text) => self.styled(text, tree.style, place),
             Kind::Sequence(items) if self.flow > 0 || tree.in_flow || items.is_empty() => {

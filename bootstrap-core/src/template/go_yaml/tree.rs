@@ -119,9 +119,9 @@ pub(in crate::template) fn documents(text: &str) -> (Vec<Document>, bool) {
     let mut trees = Vec::new();
     loop {
         match builder.document() {
-            Some(Some(tree)) => trees.push(tree),
-            Some(None) => return (trees, false),
-            None => return (trees, true),
+            Ok(Some(tree)) => trees.push(tree),
+            Ok(None) => return (trees, false),
+            Err(NoYaml) => return (trees, true),
         }
     }
 }
@@ -143,6 +143,9 @@ pub(in crate::template) fn foreign_version(text: &str) -> Option<usize> {
     None
 }
 
+/// The text stops being YAML.
+struct NoYaml;
+
 struct Builder<'text> {
     parser: Parser<'text, StrInput<'text>>,
     text: &'text str,
@@ -152,26 +155,26 @@ struct Builder<'text> {
 }
 
 impl<'text> Builder<'text> {
-    /// The next document; `Some(None)` at the end, `None` where the text is no YAML.
-    fn document(&mut self) -> Option<Option<Document>> {
+    /// The next document; `None` at the end.
+    fn document(&mut self) -> Result<Option<Document>, NoYaml> {
         loop {
-            match self.next()? {
-                (Event::StreamEnd, _) => return Some(None),
+            match self.next().ok_or(NoYaml)? {
+                (Event::StreamEnd, _) => return Ok(None),
                 (Event::DocumentStart(explicit), start) => {
                     self.anchors.clear();
-                    let (event, span) = self.next()?;
+                    let (event, span) = self.next().ok_or(NoYaml)?;
                     let tree = match event {
                         Event::DocumentEnd => {
                             scalar(&span, String::new(), ScalarStyle::Plain, None)
                         }
-                        other => self.node(other, &span)?,
+                        other => self.node(other, &span).ok_or(NoYaml)?,
                     };
                     let (line, column) = if explicit {
                         (start.start.line().max(1), start.start.col() + 1)
                     } else {
                         (tree.line, tree.column)
                     };
-                    return Some(Some(Document { line, column, tree }));
+                    return Ok(Some(Document { line, column, tree }));
                 }
                 _ => {}
             }

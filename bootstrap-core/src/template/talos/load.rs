@@ -65,16 +65,15 @@ pub(in crate::template) fn load(text: &str) -> Result<bool, LoadError> {
         return Ok(false);
     }
     if loaded.documents.is_empty() && loaded.deletes == 0 {
-        return Err(LoadError::plain("config not found").hint("there is nothing in the patch"));
+        return Err(LoadError {
+            message: "there is no configuration in it".to_owned(),
+            line: 1,
+            column: 1,
+            hint: Some("remove the patch, or what empties it"),
+            ..LoadError::plain("config not found")
+        });
     }
     conflict(&loaded.documents).map_or(Ok(true), |text| Err(LoadError::plain(text)))
-}
-
-impl LoadError {
-    fn hint(mut self, hint: &'static str) -> Self {
-        self.hint = Some(hint);
-        self
-    }
 }
 
 /// What tells a document apart.
@@ -128,11 +127,20 @@ impl Loaded {
         let kind = decode(&document, pairs).map_err(|error| error.prefixed(&prefix))?;
         let peer = pairs.iter().find(|(key, _)| key.text() == "peer");
         let peer = match peer.map(|(_, value)| &value.target().kind) {
-            Some(Node::Mapping(pairs)) => deletes::value(pairs, "name").to_owned(),
+            Some(Node::Mapping(pairs)) => decoded_name(pairs),
             _ => String::new(),
         };
+        let name = decoded_name(pairs);
         self.documents.push(Heading { kind, name, peer });
         Ok(())
+    }
+}
+
+fn decoded_name(pairs: &[(Tree, Tree)]) -> String {
+    let name = pairs.iter().find(|(key, _)| key.target().text() == "name");
+    match name.map(|(_, value)| value.target()) {
+        Some(value) if !value.is_null() => value.text().to_owned(),
+        _ => String::new(),
     }
 }
 
@@ -158,11 +166,9 @@ fn decode(document: &Tree, pairs: &[(Tree, Tree)]) -> Result<String, LoadError> 
     if let Some(refusal) = construct::check(document, type_name, &TABLE, false) {
         let prefix = format!("error decoding {kind} to *{type_name}: ");
         let first = refusal.faults.first();
-        let messages: Vec<&str> = refusal
-            .faults
-            .iter()
-            .map(|fault| fault.message.as_str())
-            .collect();
+        let faults = refusal.faults.iter();
+        let told = faults.map(|fault| format!("{}: {}", shown_way(&fault.way), fault.message));
+        let messages: Vec<String> = told.collect();
         return Err(LoadError {
             text: prefix + &refusal.text(|line| line),
             message: messages.join("; "),
@@ -174,6 +180,10 @@ fn decode(document: &Tree, pairs: &[(Tree, Tree)]) -> Result<String, LoadError> 
         });
     }
     unknown_keys(document, type_name).map_or(Ok(kind), Err)
+}
+
+fn shown_way(way: &[String]) -> String {
+    way.join(".").replace(".[", "[")
 }
 
 /// Version and kind. The loader looks at values as if they were keys, too.
@@ -257,11 +267,7 @@ fn unknown_keys(document: &Tree, type_name: &str) -> Option<LoadError> {
         Ok(unknown) => unknown?,
         Err(text) => return Some(LoadError::plain(text)),
     };
-    let ways: Vec<_> = walk
-        .found
-        .iter()
-        .map(|(way, _)| way.join(".").replace(".[", "["))
-        .collect();
+    let ways: Vec<_> = walk.found.iter().map(|(way, _)| shown_way(way)).collect();
     let (way, (line, column)) = walk.found.into_iter().next().unwrap_or_default();
     Some(LoadError {
         text: format!(
@@ -317,12 +323,12 @@ impl Unknown {
             }
             let name = key.text();
             self.way.push(name.to_owned());
-            let part = match field(name) {
-                Some(inner) => self.node(value, inner),
-                None => {
-                    self.found.push((self.way.clone(), (key.line, key.column)));
-                    Ok(Some(value.clone()))
-                }
+            let part = if let Some(inner) = field(name) {
+                self.node(value, inner)
+            } else {
+                self.found
+                    .push((self.way.clone(), (value.line, value.column)));
+                Ok(Some(value.clone()))
             };
             self.way.pop();
             unknown.extend(part?.map(|part| (name.to_owned(), part)));

@@ -10,7 +10,7 @@ mod resolve;
 use std::path::Path;
 
 pub use load::parse;
-pub(crate) use load::without_added_break;
+pub(crate) use load::{open_end, without_added_break};
 
 use crate::diagnostic::{Diagnostic, Origin};
 

@@ -10,23 +10,53 @@ mod types;
 pub(super) struct Problem {
     pub at: usize,
     pub message: String,
+    /// In omnictl's words, where they are known.
+    pub said: Option<String>,
 }
 
-/// Checks a disk selector.
-pub(super) fn check(text: &str) -> Option<Problem> {
+/// Checks a disk selector: the first problem, and what omnictl says of all.
+pub(super) fn check(text: &str) -> Option<(Problem, String)> {
     let expression = match parse::parse(text) {
         Ok(expression) => expression,
-        Err(parse::Stop::Wrong(problem)) => return Some(problem),
+        Err(parse::Stop::Wrong(problem)) => {
+            let said = format!("character {}: {}", problem.at, problem.message);
+            return Some((problem, said));
+        }
         Err(parse::Stop::Unsure) => return None,
     };
-    match types::of(&expression) {
-        Err(problem) => Some(problem),
-        Ok(types::Type::Bool | types::Type::Unsure) => None,
-        Ok(other) => Some(Problem {
+    let mut check = types::Check::default();
+    let kind = check.of(&expression);
+    if check.problems.is_empty() && !matches!(kind, types::Type::Bool | types::Type::Unsure) {
+        let problem = Problem {
             at: 1,
-            message: format!("the expression is {}, not true or false", other.name()),
-        }),
+            message: format!("the expression is {}, not true or false", kind.name()),
+            said: None,
+        };
+        let said = format!("expression output type is {}, expected bool", kind.said());
+        return Some((problem, said));
     }
+    check.problems.sort_by_key(|problem| problem.at);
+    let said: Vec<String> = check
+        .problems
+        .iter()
+        .map(|problem| pointed_at(text, problem))
+        .collect();
+    let first = check.problems.into_iter().next()?;
+    Some((first, said.join("\n")))
+}
+
+/// A problem with the line and a mark below it.
+fn pointed_at(text: &str, problem: &Problem) -> String {
+    let before: String = text.chars().take(problem.at.saturating_sub(1)).collect();
+    let number = before.matches('\n').count();
+    let column = before.chars().rev().take_while(|c| *c != '\n').count();
+    let line = text.split('\n').nth(number).unwrap_or_default();
+    let said = problem.said.as_deref().unwrap_or(&problem.message);
+    let (number, dots) = (number + 1, ".".repeat(column));
+    format!(
+        "ERROR: <input>:{number}:{}: {said}\n | {line}\n | {dots}^",
+        column + 1
+    )
 }
 
 #[cfg(test)]
@@ -77,27 +107,32 @@ mod tests {
             ("(true", 6, "the expression ends too early"),
             ("disk.size > 100GB", 16, "`GB` is not expected here"),
             (
+                "disk.model.lowerAscii() == 'x'",
+                22,
+                "there is no function `lowerAscii`",
+            ),
+            (
                 "disk.model == 5",
                 12,
                 "a string and an int do not go with `==`",
             ),
-            ("!disk.model", 1, "`!` needs true or false, not a string"),
+            ("!disk.model", 1, "a string does not go with `!`"),
             ("'a", 1, "this text has no end"),
             (
                 "disk.model && true",
-                12,
-                "a string and a bool do not go with `&&`",
+                5,
+                "`&&` needs true or false, not a string",
             ),
             (
                 "disk.model.startsWith(1)",
-                11,
-                "`startsWith` needs a string, not an int",
+                22,
+                "`startsWith` does not take a string and an int",
             ),
         ] {
             let problem = check(bad);
             let found = problem
                 .as_ref()
-                .map(|found| (found.at, found.message.as_str()));
+                .map(|(found, _)| (found.at, found.message.as_str()));
             assert_eq!(found, Some((at, message)), "{bad}");
         }
     }

@@ -370,15 +370,15 @@ fn validate_machine(machine: &Machine) -> Option<Finding> {
     if !(machine.disk.is_empty() || machine.disk_selector.is_empty()) {
         let message = "install.disk and install.diskSelector are mutually exclusive";
         findings.push(error(message, &machine.install_origin));
-    } else if let Some(problem) = cel::check(&machine.disk_selector)
-        && !machine.disk_selector.is_empty()
+    } else if !machine.disk_selector.is_empty()
+        && let Some((problem, said)) = cel::check(&machine.disk_selector)
     {
-        let message = format!(
-            "install.diskSelector is not a valid boolean disk expression: character {}: {}",
-            problem.at, problem.message
-        );
-        let hint = "write it like `disk.size > 100u * GB && !disk.rotational`";
-        findings.push(error_with_hint(message, &machine.selector_origin, hint));
+        let label = "install.diskSelector is not a valid boolean disk expression: ";
+        let message = format!("{label}character {}: {}", problem.at, problem.message);
+        let diagnostic = Diagnostic::error(message)
+            .at(machine.selector_origin.clone())
+            .hint("write it like `disk.size > 100u * GB && !disk.rotational`");
+        findings.push(Finding::Worded(diagnostic, format!("{label}{said}")));
     }
     findings.extend(machine.patches.iter().filter_map(patches::validate));
     Finding::group(

@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 200;
 pub fn parse(text: &str) -> Result<Vec<Node>, Vec<Problem>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut loader = Loader {
-        text,
+        open_end: open_end(text),
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),
         nodes: 0,
@@ -66,17 +66,21 @@ fn explain(mut problem: Problem, text: &str) -> Problem {
     problem
 }
 
-/// The parser ends a block with a line break also where the file ends without one.
+/// The last line of a text that ends without a line break after it.
+pub(crate) fn open_end(text: &str) -> Option<usize> {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    (!last.trim().is_empty()).then(|| text.split('\n').count())
+}
+
+/// The parser ends a block with a line break also where the text ends without one.
 pub(crate) fn without_added_break<'s>(
     scalar: &'s str,
     style: ScalarStyle,
     span: &Span,
-    text: &str,
+    open_end: Option<usize>,
 ) -> &'s str {
     let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-    let last = text.rsplit('\n').next().unwrap_or_default();
-    let at_end = span.end.col() > 0 && span.end.line() == text.split('\n').count();
-    let added = is_block && at_end && !last.trim().is_empty();
+    let added = is_block && span.end.col() > 0 && open_end == Some(span.end.line());
     match scalar.strip_suffix('\n') {
         Some(scalar) if added => scalar,
         _ => scalar,
@@ -84,7 +88,7 @@ pub(crate) fn without_added_break<'s>(
 }
 
 struct Loader<'text> {
-    text: &'text str,
+    open_end: Option<usize>,
     parser: Parser<'text, StrInput<'text>>,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
@@ -125,7 +129,7 @@ impl<'text> Loader<'text> {
         self.nodes += 1;
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let text = without_added_break(&text, style, span, self.text);
+                let text = without_added_break(&text, style, span, self.open_end);
                 (
                     scalar_node(span, text, style == ScalarStyle::Plain, tag.as_deref()),
                     anchor,

@@ -149,10 +149,11 @@ impl Parser {
                     return Err(Stop::Unsure);
                 }
                 let name = self.name().ok_or_else(|| self.unexpected())?;
+                let bracket = self.here();
                 left = if self.take("(") {
                     let mut arguments = vec![left];
                     arguments.extend(self.list(")")?);
-                    node(at, Kind::Call(name, arguments, true))
+                    node(bracket, Kind::Call(name, arguments, true))
                 } else {
                     node(at, Kind::Field(Box::new(left), name))
                 };
@@ -207,6 +208,7 @@ impl Parser {
         let Some(name) = self.name() else {
             return Err(self.unexpected());
         };
+        let bracket = self.here();
         Ok(match name.as_str() {
             "true" | "false" => node(at, Kind::Bool),
             "null" => node(at, Kind::Other),
@@ -214,7 +216,7 @@ impl Parser {
             word if RESERVED.contains(&word) => {
                 return Err(wrong(at, &format!("`{word}` is a reserved word")));
             }
-            _ if self.take("(") => node(at, Kind::Call(name, self.list(")")?, false)),
+            _ if self.take("(") => node(bracket, Kind::Call(name, self.list(")")?, false)),
             _ => node(at, Kind::Name(name)),
         })
     }
@@ -398,5 +400,6 @@ fn wrong(at: usize, message: &str) -> Stop {
     Stop::Wrong(Problem {
         at,
         message: message.to_owned(),
+        said: None,
     })
 }

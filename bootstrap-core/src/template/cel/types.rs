@@ -16,8 +16,6 @@ pub(super) enum Type {
     Unsure,
 }
 
-type Typed = Result<Type, Problem>;
-
 const UNITS: [&str; 12] = [
     "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "kB", "MB", "GB", "TB", "PB", "EB",
 ];
@@ -45,6 +43,36 @@ const FIELDS: [(&str, Type); 19] = [
     ("firmware_version", Type::String),
 ];
 
+/// The functions that there are, beside those that bind names.
+const FUNCTIONS: [&str; 26] = [
+    "size",
+    "startsWith",
+    "endsWith",
+    "contains",
+    "matches",
+    "glob",
+    "int",
+    "uint",
+    "double",
+    "string",
+    "bool",
+    "bytes",
+    "dyn",
+    "type",
+    "duration",
+    "timestamp",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getFullYear",
+    "getHours",
+    "getMilliseconds",
+    "getMinutes",
+    "getMonth",
+    "getSeconds",
+];
+
 impl Type {
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -59,199 +87,259 @@ impl Type {
         }
     }
 
+    /// CEL's name.
+    pub(super) fn said(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Uint => "uint",
+            Self::Double => "double",
+            Self::String => "string",
+            Self::Strings => "list(string)",
+            Self::Disk => "talos.resource.definitions.block.DiskSpec",
+            Self::Unsure => "dyn",
+        }
+    }
+
     fn is_number(self) -> bool {
         matches!(self, Self::Int | Self::Uint | Self::Double)
     }
 }
 
-pub(super) fn of(node: &Node) -> Typed {
-    match &node.kind {
-        Kind::Bool => Ok(Type::Bool),
-        Kind::Int => Ok(Type::Int),
-        Kind::Uint => Ok(Type::Uint),
-        Kind::Double => Ok(Type::Double),
-        Kind::String => Ok(Type::String),
-        Kind::Other => Ok(Type::Unsure),
-        Kind::Name(name) => named(node, name),
-        Kind::Field(inner, field) => of_field(node, inner, field),
-        Kind::Index(inner, index) => {
-            of(index)?;
-            Ok(match of(inner)? {
-                Type::Strings => Type::String,
-                _ => Type::Unsure,
-            })
-        }
-        Kind::Call(name, arguments, is_method) => call(node, name, arguments, *is_method),
-        Kind::List(items) => {
-            let types = items.iter().map(of).collect::<Result<Vec<_>, _>>()?;
-            let texts = !types.is_empty() && types.iter().all(|item| *item == Type::String);
-            Ok(if texts { Type::Strings } else { Type::Unsure })
-        }
-        Kind::Unary(sign, inner) => unary(node, *sign, of(inner)?),
-        Kind::Binary(operator, left, right) => binary(node, operator, of(left)?, of(right)?),
-        Kind::Choice(condition, yes, no) => {
-            let (condition, yes, no) = (of(condition)?, of(yes)?, of(no)?);
-            match condition {
-                Type::Bool | Type::Unsure if yes == no => Ok(yes),
-                Type::Bool | Type::Unsure => Ok(Type::Unsure),
-                other => Err(problem(
-                    node,
-                    format!("`?` needs true or false, not {}", other.name()),
-                )),
+/// A walk that notes what does not fit and goes on.
+#[derive(Default)]
+pub(super) struct Check {
+    pub problems: Vec<Problem>,
+}
+
+impl Check {
+    pub(super) fn of(&mut self, node: &Node) -> Type {
+        match &node.kind {
+            Kind::Bool => Type::Bool,
+            Kind::Int => Type::Int,
+            Kind::Uint => Type::Uint,
+            Kind::Double => Type::Double,
+            Kind::String => Type::String,
+            Kind::Other => Type::Unsure,
+            Kind::Name(name) => self.named(node, name),
+            Kind::Field(inner, field) => self.field(node, inner, field),
+            Kind::Index(inner, index) => {
+                let (inner, index) = (self.of(inner), self.of(index));
+                match (inner, index) {
+                    (Type::Strings, Type::Int) => Type::String,
+                    (Type::Disk, index) if index != Type::Unsure => {
+                        self.mismatch(node, "_[_]", "[", &[inner, index])
+                    }
+                    _ => Type::Unsure,
+                }
+            }
+            Kind::Call(name, arguments, is_method) => self.call(node, name, arguments, *is_method),
+            Kind::List(items) => {
+                let types: Vec<Type> = items.iter().map(|item| self.of(item)).collect();
+                let texts = !types.is_empty() && types.iter().all(|item| *item == Type::String);
+                if texts { Type::Strings } else { Type::Unsure }
+            }
+            Kind::Unary(sign, inner) => {
+                let inner = self.of(inner);
+                match (sign, inner) {
+                    (_, Type::Unsure) | ('!', Type::Bool) | ('-', Type::Int | Type::Double) => {
+                        inner
+                    }
+                    ('!', _) => self.mismatch(node, "!_", "!", &[inner]),
+                    _ => self.mismatch(node, "-_", "-", &[inner]),
+                }
+            }
+            Kind::Binary(operator @ ("&&" | "||"), left, right) => {
+                for side in [left, right] {
+                    let kind = self.of(side);
+                    if !matches!(kind, Type::Bool | Type::Unsure) {
+                        let said = format!("expected type 'bool' but found '{}'", kind.said());
+                        let name = kind.name();
+                        self.note(
+                            side,
+                            format!("`{operator}` needs true or false, not {name}"),
+                            said,
+                        );
+                    }
+                }
+                Type::Bool
+            }
+            Kind::Binary(operator, left, right) => {
+                let sides = [self.of(left), self.of(right)];
+                self.binary(node, operator, sides)
+            }
+            Kind::Choice(condition, yes, no) => {
+                let kinds = [self.of(condition), self.of(yes), self.of(no)];
+                match kinds {
+                    [Type::Bool | Type::Unsure, yes, no] if yes == no => yes,
+                    [Type::Bool | Type::Unsure, ..] => Type::Unsure,
+                    _ => self.mismatch(node, "_?_:_", "?", &kinds),
+                }
             }
         }
     }
-}
 
-fn named(node: &Node, name: &str) -> Typed {
-    // Types are values, too.
-    let types = [
-        "bool",
-        "int",
-        "uint",
-        "double",
-        "string",
-        "bytes",
-        "list",
-        "map",
-        "type",
-        "null_type",
-        "google",
-        "talos",
-        "dyn",
-        "optional_type",
-    ];
-    match name {
-        "disk" => Ok(Type::Disk),
-        "system_disk" => Ok(Type::Bool),
-        unit if UNITS.contains(&unit) => Ok(Type::Uint),
-        other if types.contains(&other) => Ok(Type::Unsure),
-        _ => Err(problem(
-            node,
-            format!("there is no `{name}` here; known are disk, system_disk and units like GiB"),
-        )),
+    fn named(&mut self, node: &Node, name: &str) -> Type {
+        // Types are values, too.
+        let types = [
+            "bool",
+            "int",
+            "uint",
+            "double",
+            "string",
+            "bytes",
+            "list",
+            "map",
+            "type",
+            "null_type",
+            "google",
+            "talos",
+            "dyn",
+            "optional_type",
+        ];
+        match name {
+            "disk" => Type::Disk,
+            "system_disk" => Type::Bool,
+            unit if UNITS.contains(&unit) => Type::Uint,
+            other if types.contains(&other) => Type::Unsure,
+            _ => {
+                let known = "known are disk, system_disk and units like GiB";
+                let message = format!("there is no `{name}` here; {known}");
+                let said = format!("undeclared reference to '{name}' (in container '')");
+                self.note(node, message, said)
+            }
+        }
     }
-}
 
-fn of_field(node: &Node, inner: &Node, field: &str) -> Typed {
-    // Names with dots, such as those of types.
-    if let Kind::Name(name) = &inner.kind
-        && matches!(name.as_str(), "google" | "talos")
-    {
-        return Ok(Type::Unsure);
-    }
-    match of(inner)? {
-        Type::Disk => {
-            let known = FIELDS.iter().find(|(name, _)| *name == field);
-            known.map(|(_, kind)| *kind).ok_or_else(|| {
+    fn field(&mut self, node: &Node, inner: &Node, field: &str) -> Type {
+        // Names with dots, such as those of types.
+        if let Kind::Name(name) = &inner.kind
+            && matches!(name.as_str(), "google" | "talos")
+        {
+            return Type::Unsure;
+        }
+        match self.of(inner) {
+            Type::Disk => {
+                if let Some((_, kind)) = FIELDS.iter().find(|(name, _)| *name == field) {
+                    return *kind;
+                }
                 let names: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
                 let hint = match nearest(field, &names) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("known are {}", names.join(", ")),
                 };
-                problem(node, format!("a disk has no field `{field}`; {hint}"))
-            })
+                let message = format!("a disk has no field `{field}`; {hint}");
+                self.note(node, message, format!("undefined field '{field}'"))
+            }
+            Type::Unsure => Type::Unsure,
+            other => {
+                let message = format!("{} has no field `{field}`", other.name());
+                let said = format!("type '{}' does not support field selection", other.said());
+                self.note(node, message, said)
+            }
         }
-        Type::Unsure => Ok(Type::Unsure),
-        other => Err(problem(
-            node,
-            format!("{} has no field `{field}`", other.name()),
-        )),
     }
-}
 
-fn unary(node: &Node, sign: char, inner: Type) -> Typed {
-    match (sign, inner) {
-        (_, Type::Unsure) => Ok(Type::Unsure),
-        ('!', Type::Bool) => Ok(Type::Bool),
-        ('!', other) => Err(problem(
-            node,
-            format!("`!` needs true or false, not {}", other.name()),
-        )),
-        (_, Type::Int | Type::Double) => Ok(inner),
-        (_, other) => Err(problem(
-            node,
-            format!("`-` needs an int or a double, not {}", other.name()),
-        )),
+    fn binary(&mut self, node: &Node, operator: &str, sides: [Type; 2]) -> Type {
+        let [left, right] = sides;
+        let same = left == right;
+        let unsure = left == Type::Unsure || right == Type::Unsure;
+        let ordered = left.is_number() || matches!(left, Type::String | Type::Bool);
+        let joined = left.is_number() || matches!(left, Type::String | Type::Strings);
+        let fits = match operator {
+            "==" | "!=" => same,
+            "<" | "<=" | ">" | ">=" => same && ordered,
+            "in" => matches!(sides, [Type::String, Type::Strings]),
+            "+" => same && joined,
+            "%" => same && matches!(left, Type::Int | Type::Uint),
+            _ => same && left.is_number(),
+        };
+        let is_sum = matches!(operator, "+" | "-" | "*" | "/" | "%");
+        if unsure {
+            return if is_sum { Type::Unsure } else { Type::Bool };
+        }
+        if fits {
+            return if is_sum { left } else { Type::Bool };
+        }
+        let said = match operator {
+            "in" => "@in".to_owned(),
+            other => format!("_{other}_"),
+        };
+        self.mismatch(node, &said, operator, &sides)
     }
-}
 
-fn binary(node: &Node, operator: &str, left: Type, right: Type) -> Typed {
-    let same = left == right;
-    let unsure = left == Type::Unsure || right == Type::Unsure;
-    let fits = match operator {
-        "&&" | "||" => {
-            let logical = |side| matches!(side, Type::Bool | Type::Unsure);
-            logical(left) && logical(right)
+    fn call(&mut self, node: &Node, name: &str, arguments: &[Node], is_method: bool) -> Type {
+        // These bind names of their own.
+        let macros = [
+            "all",
+            "exists",
+            "exists_one",
+            "existsOne",
+            "map",
+            "filter",
+            "has",
+            "bind",
+        ];
+        if macros.contains(&name) {
+            return Type::Unsure;
         }
-        "==" | "!=" => unsure || same,
-        "<" | "<=" | ">" | ">=" => {
-            unsure || (same && (left.is_number() || matches!(left, Type::String | Type::Bool)))
+        let types: Vec<Type> = arguments.iter().map(|argument| self.of(argument)).collect();
+        if !FUNCTIONS.contains(&name) {
+            let said = format!("undeclared reference to '{name}' (in container '')");
+            return self.note(node, format!("there is no function `{name}`"), said);
         }
-        "in" => matches!(
-            (left, right),
-            (Type::String | Type::Unsure, Type::Strings) | (_, Type::Unsure)
-        ),
-        "+" => {
-            unsure || (same && (left.is_number() || matches!(left, Type::String | Type::Strings)))
-        }
-        "%" => unsure || (same && matches!(left, Type::Int | Type::Uint)),
-        _ => unsure || (same && left.is_number()),
-    };
-    if !fits {
-        let (left, right) = (left.name(), right.name());
-        return Err(problem(
-            node,
-            format!("{left} and {right} do not go with `{operator}`"),
-        ));
-    }
-    Ok(match operator {
-        "+" | "-" | "*" | "/" | "%" if same => left,
-        "+" | "-" | "*" | "/" | "%" => Type::Unsure,
-        _ => Type::Bool,
-    })
-}
-
-fn call(node: &Node, name: &str, arguments: &[Node], is_method: bool) -> Typed {
-    // These bind names of their own.
-    let macros = [
-        "all",
-        "exists",
-        "exists_one",
-        "existsOne",
-        "map",
-        "filter",
-        "has",
-        "bind",
-    ];
-    if macros.contains(&name) {
-        return Ok(Type::Unsure);
-    }
-    let types = arguments.iter().map(of).collect::<Result<Vec<_>, _>>()?;
-    let texts = |from: usize| -> Typed {
-        let odd = types
+        let texts = types
             .iter()
-            .skip(from)
-            .find(|kind| !matches!(kind, Type::String | Type::Unsure));
-        match odd {
-            Some(other) => Err(problem(
-                node,
-                format!("`{name}` needs a string, not {}", other.name()),
-            )),
-            None => Ok(Type::Bool),
+            .all(|kind| matches!(kind, Type::String | Type::Unsure));
+        let mut unsure = types.contains(&Type::Unsure);
+        let result = match (name, is_method, types.len()) {
+            ("startsWith" | "endsWith" | "contains" | "matches", true, 2)
+            | ("matches" | "glob", false, 2) => {
+                unsure |= texts;
+                Type::Bool
+            }
+            ("size", _, 1) => {
+                unsure |= matches!(types[0], Type::String | Type::Strings);
+                Type::Int
+            }
+            _ => return Type::Unsure,
+        };
+        if unsure {
+            return result;
         }
-    };
-    match (name, is_method, types.as_slice()) {
-        ("startsWith" | "endsWith" | "contains" | "matches", true, [_, _])
-        | ("matches" | "glob", false, [_, _]) => texts(0),
-        ("size", _, [Type::String | Type::Strings]) => Ok(Type::Int),
-        _ => Ok(Type::Unsure),
+        let said: Vec<&str> = types.iter().map(|kind| kind.said()).collect();
+        let said = match said.split_first() {
+            Some((target, rest)) if is_method => format!("{target}.({})", rest.join(", ")),
+            _ => format!("({})", said.join(", ")),
+        };
+        let names: Vec<&str> = types.iter().map(|kind| kind.name()).collect();
+        let message = format!("`{name}` does not take {}", names.join(" and "));
+        let said = format!("found no matching overload for '{name}' applied to '{said}'");
+        self.note(node, message, said)
     }
-}
 
-fn problem(node: &Node, message: String) -> Problem {
-    Problem {
-        at: node.at,
-        message,
+    fn mismatch(&mut self, node: &Node, said: &str, sign: &str, types: &[Type]) -> Type {
+        if types.contains(&Type::Unsure) {
+            return Type::Unsure;
+        }
+        let names: Vec<&str> = types.iter().map(|kind| kind.name()).collect();
+        let message = match names.as_slice() {
+            [one] => format!("{one} does not go with `{sign}`"),
+            names => format!("{} do not go with `{sign}`", names.join(" and ")),
+        };
+        let kinds: Vec<&str> = types.iter().map(|kind| kind.said()).collect();
+        let kinds = kinds.join(", ");
+        let said = format!("found no matching overload for '{said}' applied to '({kinds})'");
+        self.note(node, message, said)
+    }
+
+    /// Notes a problem; what depends on it is not judged.
+    fn note(&mut self, node: &Node, message: String, said: String) -> Type {
+        self.problems.push(Problem {
+            at: node.at,
+            message,
+            said: Some(said),
+        });
+        Type::Unsure
     }
 }

@@ -17,12 +17,15 @@ pub(super) fn sort(pairs: Vec<Pair>) -> Vec<Pair> {
     merge_sort(pairs)
 }
 
-/// One pair for a key, the last: to Go `1` and `01` are the same number.
+/// One pair for a key, the last: to Go `1` and `01` are the same.
 pub(super) fn unique(pairs: Vec<Pair>) -> Vec<Pair> {
     let mut places: HashMap<(u8, String), usize> = HashMap::new();
     let mut kept: Vec<Pair> = Vec::with_capacity(pairs.len());
     for (key, value) in pairs {
-        let is_number = matches!(&key, Value::Int(_) | Value::Float(_) | Value::Bool(_));
+        let is_number = matches!(
+            &key,
+            Value::Null | Value::Int(_) | Value::Float(_) | Value::Bool(_)
+        );
         let is_nan = matches!(&key, Value::Float(float) if float.is_nan());
         if is_number && !is_nan {
             let place = places.entry((rank(&key), super::writer::key_text(&key)));

@@ -111,7 +111,7 @@ pub(in crate::template) fn documents(text: &str) -> (Vec<Document>, bool) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = Builder {
         parser: Parser::new_from_str(text),
-        text,
+        open_end: yaml::open_end(text),
         lines: text.lines().collect(),
         anchors: HashMap::new(),
         depth: 0,
@@ -148,7 +148,7 @@ struct NoYaml;
 
 struct Builder<'text> {
     parser: Parser<'text, StrInput<'text>>,
-    text: &'text str,
+    open_end: Option<usize>,
     lines: Vec<&'text str>,
     anchors: HashMap<usize, Rc<Tree>>,
     depth: usize,
@@ -192,7 +192,7 @@ impl<'text> Builder<'text> {
     fn node(&mut self, event: Event<'text>, span: &Span) -> Option<Tree> {
         let (mut tree, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let text = yaml::without_added_break(&text, style, span, self.text).to_owned();
+                let text = yaml::without_added_break(&text, style, span, self.open_end).to_owned();
                 let mut tree = scalar(span, text, style, tag.as_deref());
                 if matches!(tree.style, Style::Literal | Style::Folded) {
                     tree.line = self.header(tree.line);

@@ -10,6 +10,7 @@ mod resolve;
 use std::path::Path;
 
 pub use load::parse;
+pub(crate) use load::{open_end, without_added_break};
 
 use crate::diagnostic::{Diagnostic, Origin};
 
@@ -80,6 +81,14 @@ impl Problem {
 /// # Errors
 /// Everything wrong with it as YAML: unreadable, not UTF-8, syntax, duplicate keys.
 pub fn read(path: &Path, shown: &Path) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    parse_in(&read_text(path, shown)?, shown)
+}
+
+/// Reads a file of text.
+///
+/// # Errors
+/// It cannot be read, or is not UTF-8.
+pub fn read_text(path: &Path, shown: &Path) -> Result<String, Vec<Diagnostic>> {
     let file = || Origin {
         file: shown.to_owned(),
         ..Origin::default()
@@ -91,7 +100,7 @@ pub fn read(path: &Path, shown: &Path) -> Result<Vec<Node>, Vec<Diagnostic>> {
         };
         vec![error.at(file())]
     })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.split(|byte| *byte == b'\n').count();
         let origin = Origin { line, ..file() };
@@ -100,8 +109,15 @@ pub fn read(path: &Path, shown: &Path) -> Result<Vec<Node>, Vec<Diagnostic>> {
                 .at(origin)
                 .hint("save the file as UTF-8"),
         ]
-    })?;
-    parse(&text).map_err(|problems| {
+    })
+}
+
+/// Parses a file's text.
+///
+/// # Errors
+/// Everything wrong with it as YAML: syntax, duplicate keys.
+pub fn parse_in(text: &str, shown: &Path) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    parse(text).map_err(|problems| {
         problems
             .into_iter()
             .map(|problem| problem.in_file(shown))

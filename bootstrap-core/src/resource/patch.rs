@@ -29,13 +29,18 @@ pub(super) fn check(document: &Document) -> Vec<Diagnostic> {
             return told.collect();
         }
     };
-    let refused = nodes
-        .iter()
-        .find_map(|node| Some((talos::load_error(node)?, node)));
-    if let Some((refused, node)) = refused {
+    if let Err(refused) = talos::load(text) {
+        let place = match nodes.get(refused.document) {
+            Some(node) if !refused.way.is_empty() => block.place_in(node, &refused.way),
+            _ => block.inside((refused.line, refused.column)),
+        };
         let error = Diagnostic::error(format!("{prefix}: {}", refused.message))
-            .at(block.place_in(node, &refused.way))
-            .hint("the keys known are those of Talos 1.14");
+            .at(place)
+            .hint(
+                refused
+                    .hint
+                    .unwrap_or("the keys known are those of Talos 1.14"),
+            );
         return vec![error];
     }
     let mut errors = Vec::new();

@@ -5,6 +5,7 @@ mod parts;
 
 use std::path::Path;
 
+pub(super) use self::fields::nearest;
 use self::fields::{Fields, Reader};
 use super::files::Files;
 use super::model::{Bootstrap, Cluster, Document, Features, Machine, MachineSet};
@@ -71,7 +72,7 @@ fn document(node: &Node, reader: &mut Reader) -> Option<Document> {
         Some("Machine") => Some(Document::Machine(Box::new(machine(node, reader)))),
         other => {
             let written = other.unwrap_or_default();
-            let hint = fields::nearest(written, &["Cluster", "ControlPlane", "Workers", "Machine"]);
+            let hint = nearest(written, &["Cluster", "ControlPlane", "Workers", "Machine"]);
             let hint = hint.map_or(
                 "known kinds: Cluster, ControlPlane, Workers, Machine".to_owned(),
                 |near| format!("did you mean `{near}`?"),
@@ -249,6 +250,7 @@ fn machine(node: &Node, reader: &mut Reader) -> Machine {
         let mut fields = Fields::of(install, "MachineInstall", &["disk", "diskSelector"], reader);
         machine.disk = fields.string("disk", reader);
         machine.disk_selector = fields.string("diskSelector", reader);
+        machine.selector_origin = fields.origin("diskSelector", reader);
     }
     machine
 }

@@ -33,6 +33,7 @@ impl Files {
         String::from_utf8(bytes).map_err(|_| FileProblem {
             message: format!("read {}: text is not UTF-8", path.shown.display()),
             hint: Some(format!("save {} as UTF-8", path.target.display())),
+            exists: true,
         })
     }
 
@@ -43,11 +44,12 @@ impl Files {
         let shown = relative(&tried, &allowed);
         let path = Resolved {
             shown,
+            root: clean(&self.allowed),
             target: tried.clone(),
             tried,
         };
         if path.shown.starts_with("..") {
-            return Err(path.escape(&allowed));
+            return Err(path.escape(&path.tried, &allowed));
         }
         // A link must not lead out: what counts is where the file really is.
         let real =
@@ -55,7 +57,7 @@ impl Files {
         let real_allowed =
             std::fs::canonicalize(&allowed).map_err(|error| path.problem("openat", &error))?;
         if !real.starts_with(&real_allowed) {
-            return Err(path.escape(&allowed));
+            return Err(path.escape(&real, &allowed));
         }
         Ok(Resolved {
             target: real,
@@ -65,6 +67,8 @@ impl Files {
 }
 
 struct Resolved {
+    /// The allowed directory as it was given.
+    root: PathBuf,
     /// Relative to the allowed directory, as omnictl shows it.
     shown: PathBuf,
     /// What is opened.
@@ -74,14 +78,15 @@ struct Resolved {
 }
 
 impl Resolved {
-    fn escape(&self, allowed: &Path) -> FileProblem {
+    fn escape(&self, place: &Path, allowed: &Path) -> FileProblem {
         FileProblem {
             message: format!("openat {}: path escapes from parent", self.shown.display()),
             hint: Some(format!(
                 "{} is outside {}: move the file or widen --allowed-dir",
-                self.tried.display(),
+                place.display(),
                 allowed.display()
             )),
+            exists: false,
         }
     }
 
@@ -93,13 +98,32 @@ impl Resolved {
             io::ErrorKind::NotADirectory => (call, "not a directory".to_owned()),
             _ => (call, error.to_string()),
         };
+        let is_directory = error.kind() == io::ErrorKind::IsADirectory;
+        // What is open has its whole path in Go.
+        let shown = if is_directory {
+            let root = self.root.display();
+            format!("{root}/{}", self.shown.display()).replace("//", "/")
+        } else {
+            self.shown.display().to_string()
+        };
         FileProblem {
-            message: format!("{call} {}: {cause}", self.shown.display()),
+            exists: is_directory,
+            message: format!("{call} {shown}: {cause}"),
             hint: Some(format!(
                 "looked for {}; paths are relative to the template's directory",
                 self.tried.display()
             )),
         }
+    }
+}
+
+/// A path as Go joins it.
+fn clean(path: &Path) -> PathBuf {
+    let normal = normalise(path);
+    if normal.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        normal
     }
 }
 

@@ -4,9 +4,11 @@
 //! is quoted only where it would read as something else.
 
 mod keys;
-mod resolve;
+pub(in crate::template) mod remarshal;
+pub(in crate::template) mod resolve;
 mod style;
 mod timestamp;
+pub(in crate::template) mod tree;
 mod writer;
 
 use crate::yaml::{Content, Node};
@@ -53,12 +55,15 @@ impl Value {
     fn decode(node: &Node, text_keys: bool) -> Self {
         match &node.content {
             Content::Scalar(scalar) => resolve::resolve(scalar),
-            Content::Sequence(items) => Self::Sequence(items.iter().map(Self::from_node).collect()),
+            Content::Sequence(items) => {
+                let items = items.iter().filter(|item| !is_merge(item));
+                Self::Sequence(items.map(Self::from_node).collect())
+            }
             Content::Mapping(pairs) => {
                 let pairs: Vec<_> = pairs
                     .iter()
-                    // Go leaves out what has a null for a string key.
-                    .filter(|(key, _)| !(text_keys && key.is_null()))
+                    // Go leaves out what has a null for a string key, or a merge sign for a value.
+                    .filter(|(key, value)| !(text_keys && key.is_null() || is_merge(value)))
                     .map(|(key, value)| {
                         let key = match &key.content {
                             Content::Scalar(scalar) if text_keys => Self::Text(scalar.text.clone()),
@@ -67,7 +72,7 @@ impl Value {
                         (key, Self::from_node(value))
                     })
                     .collect();
-                Self::Mapping(keys::sort(pairs))
+                Self::Mapping(keys::sort(keys::unique(pairs)))
             }
         }
     }
@@ -130,6 +135,12 @@ fn reads_as(value: &Value, text: &str) -> bool {
         .and_then(Node::as_sequence)
         .and_then(|items| items.first()?.get("a"));
     scalar.is_some_and(|node| node.to_json() == text)
+}
+
+/// Go sets nothing to a merge sign.
+fn is_merge(node: &Node) -> bool {
+    matches!(&node.content, Content::Scalar(scalar)
+        if scalar.plain && scalar.tag.is_none() && scalar.text == "<<")
 }
 
 /// Whether Go would read this plain text as a timestamp, which it then refuses to take for a string.

@@ -1,12 +1,16 @@
 //! Cluster templates as `omnictl` has them: load, validate, translate, render. Pure but for reading files.
 
+mod cel;
 mod compat;
+mod construct;
 mod decode;
 mod export;
 mod files;
 mod findings;
 pub mod go_yaml;
+mod layout;
 mod model;
+mod omnictl;
 mod semver;
 pub(crate) mod talos;
 pub(crate) mod text;
@@ -106,17 +110,18 @@ pub fn load(path: &Path) -> Result<Template, Vec<Diagnostic>> {
 
 /// Loads a template file or text.
 pub fn load_with(path: &Path, options: &LoadOptions) -> Result<Template, Vec<Diagnostic>> {
-    let nodes = match &options.text {
-        Some(text) => yaml::parse(text).map_err(|problems| {
-            problems
-                .into_iter()
-                .map(|problem| problem.in_file(path))
-                .collect::<Vec<_>>()
-        })?,
-        None => yaml::read(path, path)?,
+    let text = match &options.text {
+        Some(text) => text.clone(),
+        None => yaml::read_text(path, path)?,
     };
+    let mut nodes = yaml::parse_in(&text, path)?;
+    omnictl::rewrite(&mut nodes, &text);
     let files = Files::new(path, options.allowed_dir.as_deref());
     let documents = decode::decode(&nodes, path, &files)?;
+    // What only omnictl's own decoder minds must not load here either.
+    if let Some(refused) = omnictl::refuses(&text, path) {
+        return Err(refused);
+    }
     Ok(Template {
         path: path.to_owned(),
         documents,

@@ -109,6 +109,7 @@ pub(super) struct Machine {
     pub disk: String,
     pub disk_selector: String,
     pub install_origin: Origin,
+    pub selector_origin: Origin,
     pub patches: Vec<Patch>,
     pub extensions: OptionalList,
     pub kernel_args: OptionalList,
@@ -172,6 +173,8 @@ pub(super) struct FileProblem {
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
+    /// There is something at that place, though it cannot be read.
+    pub exists: bool,
 }
 
 impl Source {

@@ -19,14 +19,29 @@ pub(crate) fn quote(text: &str) -> String {
             control if control < ' ' || control == '\u{7f}' => {
                 let _ = write!(quoted, "\\x{:02x}", u32::from(control));
             }
-            control if control.is_control() || control == '\u{feff}' => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(control));
+            other if is_printable(other) => quoted.push(other),
+            other => {
+                let code = u32::from(other);
+                let _ = if code > 0xffff {
+                    write!(quoted, "\\U{code:08x}")
+                } else {
+                    write!(quoted, "\\u{code:04x}")
+                };
             }
-            other => quoted.push(other),
         }
     }
     quoted.push('"');
     quoted
+}
+
+/// What Rust shows of a string as it is, Go prints, too.
+fn is_printable(character: char) -> bool {
+    if character.is_ascii() {
+        return true;
+    }
+    // After another character, so that marks count as what they are in a text.
+    let shown: String = format!("a{character}").escape_debug().collect();
+    shown.chars().nth(1) == Some(character)
 }
 
 /// Go's `time.ParseDuration`, in nanoseconds.
@@ -79,13 +94,23 @@ fn term(text: &str) -> Option<(i128, &str)> {
     } else {
         whole.parse().ok()?
     };
-    let mut value = whole.checked_mul(scale)?;
-    let mut share = scale;
-    for digit in fraction.bytes() {
-        share /= 10;
-        value += share * i128::from(digit - b'0');
-    }
+    let value = whole.checked_mul(scale)? + share(fraction, scale);
     Some((value, rest))
+}
+
+/// The part of a unit that a fraction stands for, with the rounding of Go's floats.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // what Go does
+fn share(fraction: &str, unit: i128) -> i128 {
+    let (mut digits, mut scale) = (0_i64, 1_f64);
+    for digit in fraction.bytes() {
+        let next = digits.checked_mul(10);
+        let Some(next) = next.and_then(|next| next.checked_add(i64::from(digit - b'0'))) else {
+            break;
+        };
+        digits = next;
+        scale *= 10.0;
+    }
+    (digits as f64 * (unit as f64 / scale)) as i128
 }
 
 /// A duration as protobuf's JSON writes it: `9000s`, `1.500s`.

@@ -5,6 +5,7 @@ mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cel;
 use super::findings::Finding;
 use super::model::{
     Cluster, Descriptors, Document, FileProblem, HealthCheck, Machine, MachineSet, Manifest,
@@ -199,7 +200,9 @@ fn validate_manifest(manifest: &Manifest) -> Vec<Finding> {
         quote(name)
     );
     findings.extend(Finding::group(label, descriptors(&manifest.descriptors)));
-    if let Some(Err(problem)) = &source.content {
+    if let Some(Err(problem)) = &source.content
+        && !problem.exists
+    {
         let message = format!(
             "failed to access {}: {}",
             quote(&source.file),
@@ -253,7 +256,7 @@ fn validate_health_check(check: &HealthCheck) -> Vec<Finding> {
             format!("healthcheck {id}: job or file is required"),
             origin,
         )),
-        (None, false, Some(Err(problem))) => {
+        (None, false, Some(Err(problem))) if !problem.exists => {
             let message = format!(
                 "healthcheck {id}: failed to access {}: {}",
                 quote(&source.file),
@@ -367,6 +370,15 @@ fn validate_machine(machine: &Machine) -> Option<Finding> {
     if !(machine.disk.is_empty() || machine.disk_selector.is_empty()) {
         let message = "install.disk and install.diskSelector are mutually exclusive";
         findings.push(error(message, &machine.install_origin));
+    } else if !machine.disk_selector.is_empty()
+        && let Some((problem, said)) = cel::check(&machine.disk_selector)
+    {
+        let label = "install.diskSelector is not a valid boolean disk expression: ";
+        let message = format!("{label}character {}: {}", problem.at, problem.message);
+        let diagnostic = Diagnostic::error(message)
+            .at(machine.selector_origin.clone())
+            .hint("write it like `disk.size > 100u * GB && !disk.rotational`");
+        findings.push(Finding::Worded(diagnostic, format!("{label}{said}")));
     }
     findings.extend(machine.patches.iter().filter_map(patches::validate));
     Finding::group(

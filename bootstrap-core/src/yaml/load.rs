@@ -17,6 +17,7 @@ const MAX_DEPTH: usize = 200;
 pub fn parse(text: &str) -> Result<Vec<Node>, Vec<Problem>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut loader = Loader {
+        open_end: open_end(text),
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),
         nodes: 0,
@@ -33,8 +34,18 @@ pub fn parse(text: &str) -> Result<Vec<Node>, Vec<Problem>> {
     }
 }
 
-/// Tabs are the cause that YAML parsers explain worst.
+/// Tabs and text for other programs are the causes that YAML parsers explain worst.
 fn explain(mut problem: Problem, text: &str) -> Problem {
+    let before = text.lines().enumerate().take(problem.line);
+    let templated = before
+        .filter_map(|(at, line)| Some((at + 1, line.find("{{").or_else(|| line.find("{%"))?)))
+        .last();
+    if let Some((line, at)) = templated.filter(|(line, _)| line + 1 >= problem.line) {
+        (problem.line, problem.column) = (line, at + 1);
+        "this is text of a template language, not YAML".clone_into(&mut problem.message);
+        problem.hint = Some("fill it in first, and give the result".to_owned());
+        return problem;
+    }
     // The parser may stop a line early, when it looks for the rest of a value.
     let near = text
         .lines()
@@ -55,7 +66,29 @@ fn explain(mut problem: Problem, text: &str) -> Problem {
     problem
 }
 
+/// The last line of a text that ends without a line break after it.
+pub(crate) fn open_end(text: &str) -> Option<usize> {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    (!last.trim().is_empty()).then(|| text.split('\n').count())
+}
+
+/// The parser ends a block with a line break also where the text ends without one.
+pub(crate) fn without_added_break<'s>(
+    scalar: &'s str,
+    style: ScalarStyle,
+    span: &Span,
+    open_end: Option<usize>,
+) -> &'s str {
+    let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+    let added = is_block && span.end.col() > 0 && open_end == Some(span.end.line());
+    match scalar.strip_suffix('\n') {
+        Some(scalar) if added => scalar,
+        _ => scalar,
+    }
+}
+
 struct Loader<'text> {
+    open_end: Option<usize>,
     parser: Parser<'text, StrInput<'text>>,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
@@ -95,10 +128,13 @@ impl<'text> Loader<'text> {
     fn node(&mut self, event: Event<'text>, span: &Span) -> Result<Node, Problem> {
         self.nodes += 1;
         let (node, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => (
-                scalar_node(span, &text, style == ScalarStyle::Plain, tag.as_deref()),
-                anchor,
-            ),
+            Event::Scalar(text, style, anchor, tag) => {
+                let text = without_added_break(&text, style, span, self.open_end);
+                (
+                    scalar_node(span, text, style == ScalarStyle::Plain, tag.as_deref()),
+                    anchor,
+                )
+            }
             Event::SequenceStart(anchor, _) => (
                 node_at(span, Content::Sequence(self.nested(span, Self::sequence)?)),
                 anchor,

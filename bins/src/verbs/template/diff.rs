@@ -63,7 +63,7 @@ pub fn run(
     if compat.compat {
         return block_on(exact::diff(&arguments.source, omni, screen));
     }
-    let clusters = arguments.source.clusters(false)?;
+    let clusters = arguments.source.clusters()?;
     let plans = block_on(plans(&clusters, omni, arguments.choice.rules()))?;
     if arguments.output.format == Format::Table {
         for plan in &plans {

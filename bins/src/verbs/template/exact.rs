@@ -34,7 +34,7 @@ pub(super) async fn diff(
     omni: &Omni,
     screen: &mut Screen,
 ) -> Result<Exit, Failure> {
-    let clusters = source.clusters(true)?;
+    let clusters = source.clusters_as_omnictl("syncing")?;
     let connected = omni.connect(true).await?;
     let created = now();
     for cluster in &clusters {
@@ -72,7 +72,7 @@ pub(super) async fn sync(
         }
         let failed =
             |text: String| compat::failure(format!("failed to sync template {name:?}: {text}"));
-        let cluster = as_omnictl(&file, &options).map_err(failed)?;
+        let cluster = as_omnictl(&file, &options, "syncing").map_err(failed)?;
         let plan = plan_of(&cluster, &connected.ports).await.map_err(failed)?;
         carry_out(&plan, &connected.ports, how, screen)
             .await

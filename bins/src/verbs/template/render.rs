@@ -24,7 +24,11 @@ pub struct Render {
 /// # Errors
 /// What is wrong with the template.
 pub fn run(arguments: &Render, compat: Compat, screen: &mut Screen) -> Result<Exit, Failure> {
-    let clusters = arguments.source.clusters(compat.compat)?;
+    let clusters = if compat.compat {
+        arguments.source.clusters_as_omnictl("rendering")?
+    } else {
+        arguments.source.clusters()?
+    };
     let created = now();
     let texts: Vec<String> = clusters
         .iter()

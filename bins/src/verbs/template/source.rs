@@ -49,19 +49,24 @@ impl Source {
         }
     }
 
+    /// The same, translated to resources as omnictl does it when `doing` something.
+    ///
+    /// # Errors
+    /// The first finding, in omnictl's words.
+    pub fn clusters_as_omnictl(&self, doing: &str) -> Result<Vec<ClusterIntent>, Failure> {
+        let files = self.files()?.into_iter();
+        files
+            .map(|(file, options)| as_omnictl(&file, &options, doing).map_err(compat::failure))
+            .collect()
+    }
+
     /// The same, translated to resources.
     ///
     /// # Errors
-    /// Their findings; under `compat` the first in omnictl's words.
-    pub fn clusters(&self, compat: bool) -> Result<Vec<ClusterIntent>, Failure> {
+    /// Their findings.
+    pub fn clusters(&self) -> Result<Vec<ClusterIntent>, Failure> {
         let mut findings = Vec::new();
         let mut clusters = Vec::new();
-        if compat {
-            let files = self.files()?.into_iter();
-            return files
-                .map(|(file, options)| as_omnictl(&file, &options).map_err(compat::failure))
-                .collect();
-        }
         for template in self.load(false)? {
             match site::cluster_of(template) {
                 Ok(cluster) => clusters.push(cluster),
@@ -148,9 +153,15 @@ fn load_as_omnictl(file: &Path, options: &LoadOptions) -> Result<Template, Strin
     template::load_with(file, options).map_err(|findings| template::listed(&findings))
 }
 
-/// One template as omnictl loads it, or what it says of it.
-pub(super) fn as_omnictl(file: &Path, options: &LoadOptions) -> Result<ClusterIntent, String> {
-    site::cluster_of(load_as_omnictl(file, options)?).map_err(|errors| template::listed(&errors))
+/// One template as omnictl loads it when `doing` something, or what it says of it.
+pub(super) fn as_omnictl(
+    file: &Path,
+    options: &LoadOptions,
+    doing: &str,
+) -> Result<ClusterIntent, String> {
+    let template = load_as_omnictl(file, options)?;
+    site::cluster_of(template)
+        .map_err(|errors| format!("error {doing} template: {}", template::listed(&errors)))
 }
 
 fn unreadable(what: &str, error: &io::Error) -> Failure {

@@ -60,7 +60,7 @@ pub fn run(
         };
         return block_on(exact::sync(&arguments.source, omni, how, screen));
     }
-    let clusters = arguments.source.clusters(false)?;
+    let clusters = arguments.source.clusters()?;
     block_on(async {
         let connected = omni.connect(false).await?;
         let port = connected.ports.omni.as_ref();

@@ -158,7 +158,10 @@ async fn deletion_waits_and_names_what_holds() {
     );
     let finished = bench.run("delete machineclass --all --timeout 1s").await;
     assert_eq!(finished.code, Some(1));
-    has(&finished.stderr, &["waiting for MachineClasses two to go, held by SlowController\n"]);
+    has(
+        &finished.stderr,
+        &["waiting for MachineClasses two to go, held by SlowController\n"],
+    );
     has(
         &finished.stderr,
         &["destroyed MachineClasses.omni.sidero.dev three\n"],

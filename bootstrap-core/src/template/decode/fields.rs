@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::template::files::Files;
 use crate::template::model::Descriptors;
-use crate::template::{go_yaml, text};
+use crate::template::{construct, go_yaml, text};
 use crate::yaml::{Content, Node};
 
 /// What decoding needs, and the findings so far.
@@ -41,6 +41,12 @@ impl Reader<'_> {
                 self.fail(node, message, Some("put the value in quotes"));
                 None
             }
+            Content::Scalar(scalar) if scalar.tag.as_deref() == Some("!!binary") => {
+                match go_yaml::Value::from_node(node) {
+                    go_yaml::Value::Text(text) => Some(text),
+                    _ => None,
+                }
+            }
             Content::Scalar(scalar) => Some(scalar.text.clone()),
             _ => {
                 self.fail(
@@ -68,6 +74,8 @@ impl<'n> Fields<'n> {
             Some(entries) => {
                 for (key, value) in entries {
                     match key.as_str() {
+                        // Go passes over keys that are null.
+                        None if key.is_null() => {}
                         Some(name) if known.contains(&name) => {
                             if !value.is_null() {
                                 pairs.push((name, value));
@@ -154,11 +162,12 @@ impl<'n> Fields<'n> {
         let Some(node) = self.take(name) else {
             return 0;
         };
-        let parsed = match &node.content {
-            Content::Scalar(scalar) if matches!(node.to_json(), serde_json::Value::String(_)) => {
-                text::duration(&scalar.text)
-            }
-            _ => None,
+        let parsed = match go_yaml::Value::from_node(node) {
+            go_yaml::Value::Text(text) => text::duration(&text),
+            go_yaml::Value::Int(0) => Some(0),
+            go_yaml::Value::Int(_) => None,
+            // Go takes fractions for nanoseconds where they are whole.
+            value => construct::number(&value),
         };
         if parsed.is_none() {
             let message = format!(
@@ -184,8 +193,10 @@ impl<'n> Fields<'n> {
             return Vec::new();
         };
         let what = format!("an item of {name}");
+        // Go drops items that are null.
         items
             .iter()
+            .filter(|item| !item.is_null())
             .filter_map(|item| Some((reader.scalar(item, &what)?, reader.origin(item))))
             .collect()
     }
@@ -217,7 +228,8 @@ impl<'n> Fields<'n> {
             );
             return Vec::new();
         };
-        items.iter().map(|item| decode(item, reader)).collect()
+        let items = items.iter().filter(|item| !item.is_null());
+        items.map(|item| decode(item, reader)).collect()
     }
 
     pub(super) fn nested<T>(
@@ -251,7 +263,7 @@ impl<'n> Fields<'n> {
             return BTreeMap::new();
         };
         let mut map = BTreeMap::new();
-        for (key, value) in pairs {
+        for (key, value) in pairs.iter().filter(|(key, _)| !key.is_null()) {
             let what = format!("a value of {name}");
             if let (Some(key), Some(value)) =
                 (reader.scalar(key, "a key"), reader.scalar(value, &what))

@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Reader};
 use crate::template::MachineCount;
+use crate::template::construct;
 use crate::template::go_yaml::{self, Value};
 use crate::template::model::{
     HealthCheck, Inline, MachineClass, Manifest, Patch, Source, Strategy,
@@ -197,7 +198,7 @@ pub(super) fn strategy(node: &Node, reader: &mut Reader) -> Strategy {
         let Some(node) = fields.take("maxParallelism") else {
             return 0;
         };
-        let count = node.as_i64().and_then(|count| u32::try_from(count).ok());
+        let count = construct::number(&Value::from_node(node));
         if count.is_none() {
             reader.fail(
                 node,

@@ -1,6 +1,8 @@
 //! The order in which Go's yaml writes the keys of a map.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::Value;
 
@@ -13,6 +15,33 @@ pub(super) fn sort(pairs: Vec<Pair>) -> Vec<Pair> {
     let mut pairs = pairs;
     pairs.sort_by_cached_key(|(key, _)| (rank(key), super::writer::key_text(key)));
     merge_sort(pairs)
+}
+
+/// One pair for a key, the last: to Go `1` and `01` are the same.
+pub(super) fn unique(pairs: Vec<Pair>) -> Vec<Pair> {
+    let mut places: HashMap<(u8, String), usize> = HashMap::new();
+    let mut kept: Vec<Pair> = Vec::with_capacity(pairs.len());
+    for (key, value) in pairs {
+        let is_number = matches!(
+            &key,
+            Value::Null | Value::Int(_) | Value::Float(_) | Value::Bool(_)
+        );
+        let is_nan = matches!(&key, Value::Float(float) if float.is_nan());
+        if is_number && !is_nan {
+            let place = places.entry((rank(&key), super::writer::key_text(&key)));
+            match place {
+                Entry::Occupied(place) => {
+                    kept[*place.get()] = (key, value);
+                    continue;
+                }
+                Entry::Vacant(place) => {
+                    place.insert(kept.len());
+                }
+            }
+        }
+        kept.push((key, value));
+    }
+    kept
 }
 
 fn merge_sort(mut left: Vec<Pair>) -> Vec<Pair> {

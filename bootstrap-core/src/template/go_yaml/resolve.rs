@@ -47,6 +47,47 @@ pub(super) fn plain(text: &str) -> Value {
     number.unwrap_or_else(|| Value::Text(text.to_owned()))
 }
 
+/// The tag of unquoted text.
+pub(super) fn tag(text: &str) -> &'static str {
+    match plain(text) {
+        Value::Null => "!!null",
+        Value::Bool(_) => "!!bool",
+        Value::Int(_) => "!!int",
+        Value::Float(_) => "!!float",
+        Value::Time(_) => "!!timestamp",
+        _ if text == "<<" => "!!merge",
+        _ => "!!str",
+    }
+}
+
+/// The value of a scalar with this tag; `Err` is what Go's resolver says of text that is something else.
+pub(in crate::template) fn tagged(tag: &str, text: &str) -> Result<Value, String> {
+    let (found, value) = match tag {
+        "!!bool" | "!!int" | "!!float" | "!!null" => match plain(text) {
+            // Only what has no other tag may be a time.
+            Value::Time(_) => ("!!str", Value::Text(text.to_owned())),
+            value => (self::tag(text), value),
+        },
+        "!!timestamp" => (self::tag(text), plain(text)),
+        _ => return Ok(Value::Text(text.to_owned())),
+    };
+    match (tag, value) {
+        #[allow(clippy::cast_precision_loss)] // what Go does
+        ("!!float", Value::Int(whole)) => Ok(Value::Float(whole as f64)),
+        (tag, value) if tag == found => Ok(value),
+        _ => Err(format!("cannot construct {found} `{text}` as a {tag}")),
+    }
+}
+
+/// The content of a `!!binary` scalar.
+pub(in crate::template) fn is_base64(text: &str) -> bool {
+    let compact: String = text
+        .chars()
+        .filter(|character| !matches!(character, '\r' | '\n'))
+        .collect();
+    STANDARD.decode(compact).is_ok()
+}
+
 /// Whether unquoted text stays the string it is.
 pub(super) fn is_string(text: &str) -> bool {
     // A merge key is told apart by the caller, which quotes it anyway.

@@ -3,17 +3,19 @@
 use super::resolve;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(in crate::template) enum Style {
     Plain,
     Single,
     Double,
     Literal,
+    Folded,
 }
 
 /// What a text allows.
 struct Traits {
     multiline: bool,
     plain: bool,
+    plain_in_flow: bool,
     single: bool,
     block: bool,
 }
@@ -47,19 +49,24 @@ pub(super) fn for_bare(text: &str) -> Style {
 }
 
 /// The style that the text and the place allow.
-pub(super) fn fit(wanted: Style, text: &str, is_key: bool) -> Style {
+pub(super) fn fit(wanted: Style, text: &str, is_key: bool, in_flow: bool) -> Style {
     let traits = analyse(text);
+    let plain = if in_flow {
+        traits.plain_in_flow
+    } else {
+        traits.plain
+    };
     let mut style = wanted;
     if is_key && traits.multiline {
         style = Style::Double;
     }
-    if style == Style::Plain && (!traits.plain || (text.is_empty() && is_key)) {
+    if style == Style::Plain && (!plain || (text.is_empty() && (is_key || in_flow))) {
         style = Style::Single;
     }
     if style == Style::Single && !traits.single {
         style = Style::Double;
     }
-    if style == Style::Literal && (!traits.block || is_key) {
+    if matches!(style, Style::Literal | Style::Folded) && (!traits.block || is_key || in_flow) {
         style = Style::Double;
     }
     style
@@ -75,6 +82,7 @@ fn analyse(text: &str) -> Traits {
         return Traits {
             multiline: false,
             plain: true,
+            plain_in_flow: true,
             single: true,
             block: false,
         };
@@ -82,6 +90,7 @@ fn analyse(text: &str) -> Traits {
     let characters: Vec<char> = text.chars().collect();
     let last = characters.len() - 1;
     let mut indicators = text.starts_with("---") || text.starts_with("...");
+    let mut flow_indicators = false;
     let (mut breaks, mut special, mut tabs) = (false, false, false);
     let (mut break_then_space, mut space_then_break) = (false, false);
     let mut before = None;
@@ -101,6 +110,7 @@ fn analyse(text: &str) -> Traits {
             '#' => before.is_none_or(is_blank_or_break),
             _ => false,
         };
+        flow_indicators |= matches!(character, ',' | '[' | ']' | '{' | '}' | '?' | ':');
         if character == '\t' {
             tabs = true;
         } else if !is_printable(character) {
@@ -113,13 +123,12 @@ fn analyse(text: &str) -> Traits {
     }
     let edge = |character: char| character == ' ' || is_break(character);
     let unquotable = break_then_space || space_then_break || tabs || special;
+    let plain =
+        !(edge(characters[0]) || edge(characters[last]) || unquotable || breaks || indicators);
     Traits {
         multiline: breaks,
-        plain: !(edge(characters[0])
-            || edge(characters[last])
-            || unquotable
-            || breaks
-            || indicators),
+        plain,
+        plain_in_flow: plain && !flow_indicators,
         single: !unquotable,
         block: !(characters[last] == ' ' || space_then_break || special),
     }

@@ -10,20 +10,23 @@ const WIDTH: usize = 80;
 
 pub(super) struct Writer {
     out: String,
+    pub(super) width: usize,
     best_indent: usize,
     /// Indentation of the current block; `None` outside of any.
-    indent: Option<usize>,
-    column: usize,
+    pub(super) indent: Option<usize>,
+    pub(super) column: usize,
     /// The last thing written was white space.
     whitespace: bool,
     /// Only indentation was written on this line.
     indention: bool,
     first: bool,
+    /// Flow collections around what is written.
+    pub(super) flow: usize,
 }
 
 /// Where a value stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Root,
     Item,
     Key,
@@ -33,6 +36,7 @@ enum Place {
 impl Writer {
     pub(super) fn new(best_indent: usize) -> Self {
         Self {
+            width: WIDTH,
             out: String::new(),
             best_indent,
             indent: None,
@@ -40,6 +44,7 @@ impl Writer {
             whitespace: true,
             indention: true,
             first: true,
+            flow: 0,
         }
     }
 
@@ -106,7 +111,7 @@ impl Writer {
     }
 
     /// Goes one level in; returns the level to go back to.
-    fn deepen(&mut self, place: Place, scalar: bool) -> Option<usize> {
+    pub(super) fn deepen(&mut self, place: Place, scalar: bool) -> Option<usize> {
         let outer = self.indent;
         self.indent = Some(match outer {
             None if scalar => self.best_indent,
@@ -118,14 +123,15 @@ impl Writer {
         outer
     }
 
-    fn scalar(&mut self, text: &str, wanted: Style, place: Place) {
+    pub(super) fn scalar(&mut self, text: &str, wanted: Style, place: Place) {
         let is_key = place == Place::Key;
         let outer = self.deepen(place, true);
-        match style::fit(wanted, text, is_key) {
+        match style::fit(wanted, text, is_key, self.flow > 0) {
             Style::Plain => self.plain(text, !is_key),
             Style::Single => self.single(text, !is_key),
             Style::Double => self.double(text, !is_key),
             Style::Literal => self.literal(text),
+            Style::Folded => self.folded_block(text),
         }
         self.indent = outer;
     }
@@ -157,7 +163,7 @@ impl Writer {
             if character == ' ' {
                 let inside = !quoted || (at > 0 && at + 1 < characters.len());
                 let single = characters.get(at + 1) != Some(&' ');
-                if fold && !spaces && self.column > WIDTH && inside && single {
+                if fold && !spaces && self.column > self.width && inside && single {
                     self.write_indent();
                 } else {
                     self.put(character);
@@ -197,7 +203,12 @@ impl Writer {
                 self.escape(character);
                 spaces = false;
             } else if character == ' ' {
-                if fold && !spaces && self.column > WIDTH && at > 0 && at + 1 < characters.len() {
+                if fold
+                    && !spaces
+                    && self.column > self.width
+                    && at > 0
+                    && at + 1 < characters.len()
+                {
                     self.write_indent();
                     if characters[at + 1] == ' ' {
                         self.put('\\');
@@ -249,22 +260,7 @@ impl Writer {
     }
 
     fn literal(&mut self, text: &str) {
-        self.indicator("|", true, false, false);
-        if text.starts_with(' ') {
-            let hint = self.best_indent.to_string();
-            self.indicator(&hint, false, false, false);
-        }
-        let mut backwards = text.chars().rev();
-        match (backwards.next(), backwards.next()) {
-            (Some(last), before) if style::is_break(last) => {
-                if before.is_none_or(style::is_break) {
-                    self.indicator("+", false, false, false);
-                }
-            }
-            _ => self.indicator("-", false, false, false),
-        }
-        self.line_break();
-        self.whitespace = true;
+        self.block_header("|", text);
         let mut breaks = true;
         for character in text.chars() {
             if style::is_break(character) {
@@ -281,7 +277,59 @@ impl Writer {
         }
     }
 
-    fn write_indent(&mut self) {
+    fn folded_block(&mut self, text: &str) {
+        self.block_header(">", text);
+        let characters: Vec<char> = text.chars().collect();
+        // Go looks at the beginning of the text where it means the next line.
+        let start = characters
+            .iter()
+            .find(|character| !style::is_break(**character));
+        let blank = start.is_none_or(|character| matches!(character, ' ' | '\t' | '\0'));
+        let (mut breaks, mut leading) = (true, true);
+        for (at, &character) in characters.iter().enumerate() {
+            if style::is_break(character) {
+                if !breaks && !leading && character == '\n' && !blank {
+                    self.line_break();
+                }
+                self.write_break(character);
+                breaks = true;
+                continue;
+            }
+            if breaks {
+                self.write_indent();
+                leading = matches!(character, ' ' | '\t');
+            }
+            let alone = characters.get(at + 1) != Some(&' ');
+            if !breaks && character == ' ' && alone && self.column > self.width {
+                self.write_indent();
+            } else {
+                self.put(character);
+            }
+            self.indention = false;
+            breaks = false;
+        }
+    }
+
+    fn block_header(&mut self, sign: &str, text: &str) {
+        self.indicator(sign, true, false, false);
+        if text.starts_with(' ') {
+            let hint = self.best_indent.to_string();
+            self.indicator(&hint, false, false, false);
+        }
+        let mut backwards = text.chars().rev();
+        match (backwards.next(), backwards.next()) {
+            (Some(last), before) if style::is_break(last) => {
+                if before.is_none_or(style::is_break) {
+                    self.indicator("+", false, false, false);
+                }
+            }
+            _ => self.indicator("-", false, false, false),
+        }
+        self.line_break();
+        self.whitespace = true;
+    }
+
+    pub(super) fn write_indent(&mut self) {
         let indent = self.indent.unwrap_or(0);
         if !self.indention || self.column > indent || (self.column == indent && !self.whitespace) {
             self.line_break();
@@ -292,7 +340,7 @@ impl Writer {
         self.whitespace = true;
     }
 
-    fn indicator(
+    pub(super) fn indicator(
         &mut self,
         text: &str,
         needs_whitespace: bool,
@@ -308,7 +356,7 @@ impl Writer {
         self.indention = self.indention && is_indention;
     }
 
-    fn put(&mut self, character: char) {
+    pub(super) fn put(&mut self, character: char) {
         self.out.push(character);
         self.column += 1;
     }

@@ -57,38 +57,37 @@ pub(super) fn validate(patch: &Patch) -> Option<Finding> {
 /// What is wrong with a patch's text: one loading error, or all that Omni forbids.
 fn content(label: String, text: &str, source: &Source) -> Option<Finding> {
     let places = Places { source };
-    let nodes = match yaml::parse(text) {
-        Ok(nodes) => nodes,
-        Err(problems) => {
-            let first = problems.first()?;
-            let message = format!(
-                "{label}: decode error: {} (line {})",
-                first.message, first.line
-            );
-            let mut diagnostic =
-                Diagnostic::error(&first.message).at(places.at(first.line, first.column));
-            diagnostic.hint.clone_from(&first.hint);
-            return Some(Finding::Worded(diagnostic, message));
-        }
-    };
-    let refused = nodes
-        .iter()
-        .enumerate()
-        .find_map(|(at, node)| Some((talos::load_error(node)?, at)));
-    if let Some((refused, at)) = refused {
-        let diagnostic = Diagnostic::error(refused.message)
-            .at(places.of(&nodes, at, &refused.way))
-            .hint("the keys known are those of Talos 1.14");
+    let parsed = yaml::parse(text);
+    let nodes = parsed.as_deref().unwrap_or_default();
+    if let Err(refused) = talos::load(text) {
+        let place = if source.content.is_some() {
+            places.at(refused.line, refused.column)
+        } else {
+            places.of(&[], refused.document, &refused.way)
+        };
+        let mut diagnostic = Diagnostic::error(refused.message).at(place);
+        diagnostic.hint = refused.hint.map(str::to_owned);
         return Some(Finding::Worded(
             diagnostic,
             format!("{label}: {}", refused.text),
         ));
     }
+    if let Err(problems) = &parsed {
+        let first = problems.first()?;
+        let message = format!(
+            "{label}: decode error: {} (line {})",
+            first.message, first.line
+        );
+        let mut diagnostic =
+            Diagnostic::error(&first.message).at(places.at(first.line, first.column));
+        diagnostic.hint.clone_from(&first.hint);
+        return Some(Finding::Worded(diagnostic, message));
+    }
     let mut findings = Vec::new();
     for (at, node) in nodes.iter().enumerate() {
         for forbidden in talos::forbidden(node) {
             let diagnostic =
-                Diagnostic::error(forbidden.message).at(places.of(&nodes, at, &forbidden.path));
+                Diagnostic::error(forbidden.message).at(places.of(nodes, at, &forbidden.path));
             findings.push(Finding::One(match forbidden.hint {
                 Some(hint) => diagnostic.hint(hint),
                 None => diagnostic,

@@ -1,0 +1,326 @@
+//! A document as Go's yaml has it before anything is decoded: aliases, merge keys and duplicates are still there.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
+
+use super::style::{self, Style};
+use super::{Value, keys, resolve};
+use crate::yaml;
+
+/// Deeper values are refused when the file is read.
+const MAX_DEPTH: usize = 200;
+
+/// A node. Lines and columns count from 1.
+#[derive(Debug, Clone)]
+pub(in crate::template) struct Tree {
+    pub line: usize,
+    pub column: usize,
+    /// In its short form, `!!str`; what a plain scalar resolves to where none is written.
+    pub tag: Cow<'static, str>,
+    /// The tag is written.
+    pub tagged: bool,
+    /// Its anchor, numbered from 1.
+    pub anchor: usize,
+    /// Of scalars.
+    pub style: Style,
+    /// A collection in brackets.
+    pub in_flow: bool,
+    pub kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+pub(in crate::template) enum Kind {
+    Scalar(String),
+    Sequence(Vec<Tree>),
+    Mapping(Vec<(Tree, Tree)>),
+    Alias(Rc<Tree>),
+}
+
+impl Tree {
+    /// What Go makes of a map with these values.
+    pub(in crate::template) fn mapping(pairs: Vec<(String, Tree)>) -> Self {
+        let order = pairs.iter().zip(0..);
+        let order = order.map(|((key, _), at)| (Value::Text(key.clone()), Value::Int(at)));
+        let order = keys::sort(order.collect());
+        let mut values: Vec<Option<(String, Tree)>> = pairs.into_iter().map(Some).collect();
+        let sorted = order.into_iter().filter_map(|(_, at)| {
+            let (Value::Int(at), values) = (at, &mut values) else {
+                return None;
+            };
+            let (key, value) = values.get_mut(usize::try_from(at).ok()?)?.take()?;
+            let mut name = Self::made(Kind::Scalar(key.clone()));
+            name.style = style::for_text(&key);
+            Some((name, value))
+        });
+        Self::made(Kind::Mapping(sorted.collect()))
+    }
+
+    /// What Go makes of a list.
+    pub(in crate::template) fn sequence(items: Vec<Tree>) -> Self {
+        Self::made(Kind::Sequence(items))
+    }
+
+    fn made(kind: Kind) -> Self {
+        place(&Span::default(), "", None, kind)
+    }
+
+    /// The node an alias stands for.
+    pub(in crate::template) fn target(&self) -> &Tree {
+        match &self.kind {
+            Kind::Alias(tree) => tree.target(),
+            _ => self,
+        }
+    }
+
+    /// The text of a scalar; nothing for everything else, as Go has it.
+    pub(in crate::template) fn text(&self) -> &str {
+        match &self.kind {
+            Kind::Scalar(text) => text,
+            _ => "",
+        }
+    }
+
+    pub(in crate::template) fn is_null(&self) -> bool {
+        self.target().tag == "!!null"
+    }
+
+    /// Go's number of the kind of node.
+    pub(in crate::template) fn number(&self) -> u8 {
+        match self.kind {
+            Kind::Sequence(_) => 2,
+            Kind::Mapping(_) => 4,
+            Kind::Scalar(_) => 8,
+            Kind::Alias(_) => 16,
+        }
+    }
+}
+
+/// A document and the line that its error messages name: that of `---`, or else of its first node.
+#[derive(Debug)]
+pub(in crate::template) struct Document {
+    pub line: usize,
+    pub column: usize,
+    pub tree: Tree,
+}
+
+/// The documents before the first syntax error, and whether there is one.
+pub(in crate::template) fn documents(text: &str) -> (Vec<Document>, bool) {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut builder = Builder {
+        parser: Parser::new_from_str(text),
+        open_end: yaml::open_end(text),
+        lines: text.lines().collect(),
+        anchors: HashMap::new(),
+        depth: 0,
+    };
+    let mut trees = Vec::new();
+    loop {
+        match builder.document() {
+            Ok(Some(tree)) => trees.push(tree),
+            Ok(None) => return (trees, false),
+            Err(NoYaml) => return (trees, true),
+        }
+    }
+}
+
+/// The line with a `%YAML` directive for another version than 1.1, which Go refuses.
+pub(in crate::template) fn foreign_version(text: &str) -> Option<usize> {
+    let mut may_stand = true;
+    for (at, line) in text.lines().enumerate() {
+        let line = line.trim_end().trim_start_matches('\u{feff}');
+        if let Some(version) = line.strip_prefix("%YAML ").filter(|_| may_stand) {
+            let version = version.split('#').next().unwrap_or_default().trim();
+            if version != "1.1" {
+                return Some(at + 1);
+            }
+        } else if !(line.is_empty() || line.starts_with(['#', '%'])) {
+            may_stand = line == "...";
+        }
+    }
+    None
+}
+
+/// The text stops being YAML.
+struct NoYaml;
+
+struct Builder<'text> {
+    parser: Parser<'text, StrInput<'text>>,
+    open_end: Option<usize>,
+    lines: Vec<&'text str>,
+    anchors: HashMap<usize, Rc<Tree>>,
+    depth: usize,
+}
+
+impl<'text> Builder<'text> {
+    /// The next document; `None` at the end.
+    fn document(&mut self) -> Result<Option<Document>, NoYaml> {
+        loop {
+            match self.next().ok_or(NoYaml)? {
+                (Event::StreamEnd, _) => return Ok(None),
+                (Event::DocumentStart(explicit), start) => {
+                    self.anchors.clear();
+                    let (event, span) = self.next().ok_or(NoYaml)?;
+                    let tree = match event {
+                        Event::DocumentEnd => {
+                            scalar(&span, String::new(), ScalarStyle::Plain, None)
+                        }
+                        other => self.node(other, &span).ok_or(NoYaml)?,
+                    };
+                    let (line, column) = if explicit {
+                        (start.start.line().max(1), start.start.col() + 1)
+                    } else {
+                        (tree.line, tree.column)
+                    };
+                    return Ok(Some(Document { line, column, tree }));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn next(&mut self) -> Option<(Event<'text>, Span)> {
+        match self.parser.next_event() {
+            Some(Ok(next)) => Some(next),
+            Some(Err(_)) => None,
+            None => Some((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn node(&mut self, event: Event<'text>, span: &Span) -> Option<Tree> {
+        let (mut tree, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let text = yaml::without_added_break(&text, style, span, self.open_end).to_owned();
+                let mut tree = scalar(span, text, style, tag.as_deref());
+                if matches!(tree.style, Style::Literal | Style::Folded) {
+                    tree.line = self.header(tree.line);
+                }
+                (tree, anchor)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                let (items, in_flow) = self.nested(Self::sequence)?;
+                let mut tree = place(span, "!!seq", tag.as_deref(), Kind::Sequence(items));
+                tree.in_flow = in_flow;
+                (tree, anchor)
+            }
+            Event::MappingStart(anchor, tag) => {
+                let (pairs, in_flow) = self.nested(Self::mapping)?;
+                let mut tree = place(span, "!!map", tag.as_deref(), Kind::Mapping(pairs));
+                tree.in_flow = in_flow;
+                (tree, anchor)
+            }
+            Event::Alias(anchor) => {
+                let target = self.anchors.get(&anchor)?.clone();
+                return Some(place(span, "", None, Kind::Alias(target)));
+            }
+            _ => return None,
+        };
+        if anchor > 0 {
+            tree.anchor = anchor;
+            self.anchors.insert(anchor, Rc::new(tree.clone()));
+        }
+        Some(tree)
+    }
+
+    /// Where the block begins whose content begins at this line.
+    fn header(&self, content: usize) -> usize {
+        let mut before = self.lines.iter().take(content.saturating_sub(1));
+        let header = before.rposition(|line| !line.trim().is_empty());
+        header.map_or(content, |at| at + 1)
+    }
+
+    fn nested<T>(&mut self, parse: fn(&mut Self) -> Option<T>) -> Option<T> {
+        if self.depth >= MAX_DEPTH {
+            return None;
+        }
+        self.depth += 1;
+        let value = parse(self);
+        self.depth -= 1;
+        value
+    }
+
+    /// Items, and whether they stand in brackets.
+    fn sequence(&mut self) -> Option<(Vec<Tree>, bool)> {
+        let mut items = Vec::new();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::SequenceEnd {
+                return Some((items, is_bracket(&span)));
+            }
+            items.push(self.node(event, &span)?);
+        }
+    }
+
+    fn mapping(&mut self) -> Option<(Vec<(Tree, Tree)>, bool)> {
+        let mut pairs: Vec<(Tree, Tree)> = Vec::new();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::MappingEnd {
+                let in_flow = is_bracket(&span);
+                let odd = in_flow
+                    && pairs
+                        .iter()
+                        .any(|(key, value)| begins_with_colon(key) || begins_with_colon(value));
+                return (!odd).then_some((pairs, in_flow));
+            }
+            let key = self.node(event, &span)?;
+            let (event, span) = self.next()?;
+            pairs.push((key, self.node(event, &span)?));
+        }
+    }
+}
+
+/// The end of a block takes no space.
+fn is_bracket(end: &Span) -> bool {
+    end.start != end.end
+}
+
+/// In braces, Go takes such a colon for the end of a key.
+fn begins_with_colon(tree: &Tree) -> bool {
+    tree.style == Style::Plain && tree.text().starts_with(':')
+}
+
+fn scalar(span: &Span, text: String, style: ScalarStyle, tag: Option<&Tag>) -> Tree {
+    let resolved = if style == ScalarStyle::Plain {
+        resolve::tag(&text)
+    } else {
+        "!!str"
+    };
+    let mut tree = place(span, resolved, tag, Kind::Scalar(text));
+    if tree.tag == "!" {
+        tree.tag = Cow::Borrowed("!!str");
+    }
+    tree.style = match style {
+        ScalarStyle::Plain => Style::Plain,
+        ScalarStyle::SingleQuoted => Style::Single,
+        ScalarStyle::DoubleQuoted => Style::Double,
+        ScalarStyle::Literal => Style::Literal,
+        ScalarStyle::Folded => Style::Folded,
+    };
+    tree
+}
+
+/// A node with the tag that is written, or else the one that it has anyway.
+fn place(span: &Span, implied: &'static str, tag: Option<&Tag>, kind: Kind) -> Tree {
+    Tree {
+        line: span.start.line().max(1),
+        column: span.start.col() + 1,
+        tag: tag.map_or(Cow::Borrowed(implied), short),
+        tagged: tag.is_some(),
+        anchor: 0,
+        style: Style::Plain,
+        in_flow: false,
+        kind,
+    }
+}
+
+fn short(tag: &Tag) -> Cow<'static, str> {
+    let handle = if tag.is_yaml_core_schema() {
+        "!!"
+    } else {
+        &tag.handle
+    };
+    Cow::Owned(format!("{handle}{}", tag.suffix))
+}

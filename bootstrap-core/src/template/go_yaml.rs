@@ -125,16 +125,23 @@ impl Value {
     }
 }
 
-/// Whether a value, two levels in, reads as this text.
+/// Whether a value, two levels in, reads as this text, also after omnictl has written it anew.
 fn reads_as(value: &Value, text: &str) -> bool {
     let inner = Value::mapping([("a", value.clone())]);
     let written = emit(&[Value::Sequence(vec![inner])], 2);
-    let read = crate::yaml::parse(&written).unwrap_or_default();
-    let scalar = read
+    let (documents, _) = tree::documents(&written);
+    let anew = documents
         .first()
-        .and_then(Node::as_sequence)
-        .and_then(|items| items.first()?.get("a"));
-    scalar.is_some_and(|node| node.to_json() == text)
+        .map(|document| remarshal::remarshal(&document.tree));
+    let is_text = |written: &str| {
+        let read = crate::yaml::parse(written).unwrap_or_default();
+        let scalar = read
+            .first()
+            .and_then(Node::as_sequence)
+            .and_then(|items| items.first()?.get("a"));
+        scalar.is_some_and(|node| node.to_json() == text)
+    };
+    is_text(&written) && anew.is_some_and(|anew| is_text(&anew))
 }
 
 /// Go sets nothing to a merge sign.

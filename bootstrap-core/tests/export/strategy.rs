@@ -49,7 +49,10 @@ fn patch_content() -> impl Strategy<Value = Value> {
     let sysctls = |value: String| json!({"machine": {"sysctls": {"a.b": value}}});
     prop_oneof![
         value().prop_map(sysctls),
-        (value(), value()).prop_map(move |(a, b)| json!([sysctls(a), sysctls(b)])),
+        value().prop_map(move |value| {
+            let sink = json!({"apiVersion": "v1alpha1", "kind": "EventSinkConfig", "endpoint": "10.0.0.1:4000"});
+            json!([sysctls(value), sink])
+        }),
         ("[ \n]{0,3}", "[\n]{0,3}", "[a-z ]{0,9}").prop_map(|(before, after, remark)| {
             json!(format!(
                 "{before}# {remark}\nmachine:\n  sysctls:\n    a: b{after}"

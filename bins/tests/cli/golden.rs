@@ -181,7 +181,11 @@ pub(crate) fn normalised(text: &str) -> String {
             continue;
         }
         // Words and place of a syntax error are the parser's own.
-        let line = line.split("go-yaml load error in parser").next();
+        let parsers = ["go-yaml load error in parser", "not valid YAML: "];
+        let line = parsers
+            .iter()
+            .find_map(|words| Some(line.split_once(words)?.0))
+            .or(Some(line));
         shown.push_str(line.unwrap_or_default());
         shown.push('\n');
     }

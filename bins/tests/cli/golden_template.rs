@@ -47,6 +47,19 @@ fn written(site: &Loopback) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn files_are_judged_and_rendered_as_omnictl_does() {
+    let site = open().await;
+    let mut failures = Vec::new();
+    let cases = cases(1..=21);
+    assert_eq!(cases.len(), 21);
+    for case in &cases {
+        let finished = Stage::set(&site, case, true).play().await;
+        failures.extend(differences(case, &finished));
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn templates_are_handled_as_omnictl_does() {
     let site = open().await;
     let cases: Vec<Case> = cases(63..=87)

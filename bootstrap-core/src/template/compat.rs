@@ -4,26 +4,39 @@ use std::io;
 use std::path::Path;
 
 use super::findings::{self, Finding};
-use super::{LoadOptions, load_with, omnictl};
+use super::{LoadOptions, Template, load_with, omnictl};
 use crate::diagnostic::Diagnostic;
 
 /// What `omnictl cluster template validate` prints after `Error: `; `None` for a valid template. The wording
 /// of YAML syntax errors is the parser's own.
 pub fn omnictl_report(path: &Path, options: &LoadOptions) -> Option<String> {
+    load_as_omnictl(path, options).err()
+}
+
+/// A valid template, or what omnictl prints after `Error: `.
+///
+/// # Errors
+/// omnictl's words.
+pub fn load_as_omnictl(path: &Path, options: &LoadOptions) -> Result<Template, String> {
     let errors = match load_with(path, options) {
-        Ok(template) => return template.omnictl_report(),
+        Ok(template) => {
+            return match template.omnictl_report() {
+                Some(report) => Err(report),
+                None => Ok(template),
+            };
+        }
         Err(errors) => errors,
     };
     let text = match &options.text {
         Some(text) => text.clone(),
         None => match std::fs::read(path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) => return Some(format!("open {}: {}", path.display(), cause(&error))),
+            Err(error) => return Err(format!("open {}: {}", path.display(), cause(&error))),
         },
     };
     let first = errors.first().map_or("", |error| &error.message);
     let cause = omnictl::load_error(&text, first).unwrap_or_else(|| first.to_owned());
-    Some(format!("error loading template: {cause}"))
+    Err(format!("error loading template: {cause}"))
 }
 
 /// Errors as omnictl lists them: their number and a line each.

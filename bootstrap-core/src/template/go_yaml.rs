@@ -6,7 +6,7 @@
 mod keys;
 pub(in crate::template) mod remarshal;
 pub(in crate::template) mod resolve;
-mod style;
+pub(in crate::template) mod style;
 mod timestamp;
 pub(in crate::template) mod tree;
 mod writer;

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use omni_client::Resource;
 use serde_json::Value;
 
-pub use self::compat::{listed, omnictl_report};
+pub use self::compat::{listed, load_as_omnictl, omnictl_report};
 pub use self::export::{Export, ExportError, ExportOptions, export};
 use self::files::Files;
 use self::model::{Cluster, Document, MachineSet, Patch};
@@ -115,11 +115,12 @@ pub fn load_with(path: &Path, options: &LoadOptions) -> Result<Template, Vec<Dia
         None => yaml::read_text(path, path)?,
     };
     let mut nodes = yaml::parse_in(&text, path)?;
-    omnictl::rewrite(&mut nodes, &text);
+    let reread = omnictl::Reread::of(&text);
+    omnictl::rewrite(&mut nodes, &reread);
     let files = Files::new(path, options.allowed_dir.as_deref());
     let documents = decode::decode(&nodes, path, &files)?;
     // What only omnictl's own decoder minds must not load here either.
-    if let Some(refused) = omnictl::refuses(&text, path) {
+    if let Some(refused) = omnictl::refuses(&text, &reread, path) {
         return Err(refused);
     }
     Ok(Template {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use super::construct::{self, Fault, Refusal, Table};
 use super::go_yaml::remarshal::remarshal;
+use super::go_yaml::style::Style;
 use super::go_yaml::tree::{self, Kind, Tree};
 use super::layout::Layout;
 use super::text::quote;
@@ -13,8 +14,52 @@ use crate::yaml::{self, Content, Node};
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("omnictl_types.txt")));
 
+/// A template's documents as omnictl has them: read, written anew, and read again to be decoded.
+pub(super) struct Reread {
+    documents: Vec<Pair>,
+    broken: bool,
+}
+
+struct Pair {
+    read: tree::Document,
+    /// What is read after it was written anew; `None` where that is no YAML any more.
+    again: Option<Tree>,
+    /// The text between.
+    written: String,
+}
+
+impl Reread {
+    pub(super) fn of(text: &str) -> Self {
+        let (documents, broken) = tree::documents(text);
+        let documents = documents.into_iter().map(Pair::of).collect();
+        Self { documents, broken }
+    }
+}
+
+impl Pair {
+    fn of(read: tree::Document) -> Self {
+        let written = remarshal(&read.tree);
+        let (again, broken) = tree::documents(&written);
+        let again = again.into_iter().next().filter(|_| !broken);
+        Self {
+            again: again.map(|document| document.tree),
+            written,
+            read,
+        }
+    }
+
+    fn check(&self, kind: &str, text: &str) -> Option<Refused> {
+        let Some(again) = &self.again else {
+            return Some(Refused::Unreadable);
+        };
+        let refusal = construct::check(again, &format!("models.{kind}"), &TABLE, true)?;
+        let layout = Layout::of(&self.read.tree, again, self.read.line, text);
+        Some(Refused::Decoded(refusal, layout))
+    }
+}
+
 /// Findings about what omnictl refuses and nobody else minds.
-pub(super) fn refuses(text: &str, shown: &Path) -> Option<Vec<Diagnostic>> {
+pub(super) fn refuses(text: &str, reread: &Reread, shown: &Path) -> Option<Vec<Diagnostic>> {
     let at = |line, column| Origin {
         file: shown.to_owned(),
         line,
@@ -26,13 +71,12 @@ pub(super) fn refuses(text: &str, shown: &Path) -> Option<Vec<Diagnostic>> {
             .hint("remove the %YAML line");
         return Some(vec![finding]);
     }
-    let (documents, _) = tree::documents(text);
-    documents.iter().find_map(|document| {
-        let kind = kind(&document.tree).ok()?;
-        let findings = match check(document, kind, text)? {
+    reread.documents.iter().find_map(|document| {
+        let kind = kind(&document.read.tree).ok()?;
+        let findings = match document.check(kind, text)? {
             Refused::Unreadable => vec![
                 Diagnostic::error("omnictl cannot read this document after writing it anew")
-                    .at(at(document.line, document.column))
+                    .at(at(document.read.line, document.read.column))
                     .hint("a block that begins with spaces is the cause; put the text in quotes"),
             ],
             Refused::Decoded(refusal, layout) => {
@@ -48,17 +92,50 @@ pub(super) fn refuses(text: &str, shown: &Path) -> Option<Vec<Diagnostic>> {
 }
 
 /// Puts into the documents of a text what is left of their scalars when omnictl has written them anew.
-pub(super) fn rewrite(nodes: &mut [Node], text: &str) {
-    let (documents, broken) = tree::documents(text);
-    if broken || documents.len() != nodes.len() {
+pub(super) fn rewrite(nodes: &mut [Node], reread: &Reread) {
+    if reread.broken || reread.documents.len() != nodes.len() {
         return;
     }
-    for (node, document) in nodes.iter_mut().zip(&documents) {
-        if let Ok(written) = yaml::parse(&remarshal(&document.tree))
+    for (node, document) in nodes.iter_mut().zip(&reread.documents) {
+        let is_unchanged = document
+            .again
+            .as_ref()
+            .is_some_and(|again| is_same(&document.read.tree, again));
+        if !is_unchanged
+            && let Ok(written) = yaml::parse(&document.written)
             && let [written] = written.as_slice()
         {
             graft(node, written);
         }
+    }
+}
+
+/// Whether two trees have the same scalars in the same places.
+fn is_same(one: &Tree, other: &Tree) -> bool {
+    match (&one.kind, &other.kind) {
+        (Kind::Scalar(text), Kind::Scalar(other_text)) => {
+            let is_plain = |tree: &Tree| tree.style == Style::Plain;
+            text == other_text
+                && is_plain(one) == is_plain(other)
+                && one.tagged == other.tagged
+                && one.tag == other.tag
+        }
+        (Kind::Sequence(items), Kind::Sequence(others)) => {
+            items.len() == others.len()
+                && items
+                    .iter()
+                    .zip(others)
+                    .all(|(item, other)| is_same(item, other))
+        }
+        (Kind::Mapping(pairs), Kind::Mapping(others)) => {
+            let same =
+                |((key, value), (other_key, other_value)): (&(Tree, Tree), &(Tree, Tree))| {
+                    is_same(key, other_key) && is_same(value, other_value)
+                };
+            pairs.len() == others.len() && pairs.iter().zip(others).all(same)
+        }
+        (Kind::Alias(target), Kind::Alias(other)) => is_same(target, other),
+        _ => false,
     }
 }
 
@@ -86,21 +163,22 @@ pub(super) fn load_error(text: &str, syntax: &str) -> Option<String> {
     if tree::foreign_version(text).is_some() {
         return Some(broken());
     }
-    let (documents, is_broken) = tree::documents(text);
-    for document in &documents {
-        let place = format!("document at line {}:{}", document.line, document.column);
-        let kind = match kind(&document.tree) {
+    let reread = Reread::of(text);
+    for document in &reread.documents {
+        let read = &document.read;
+        let place = format!("document at line {}:{}", read.line, read.column);
+        let kind = match kind(&read.tree) {
             Ok(kind) => kind,
             Err(cause) => return Some(format!("error in {place}: {cause}")),
         };
-        let cause = match check(document, kind, text) {
+        let cause = match document.check(kind, text) {
             None => continue,
             Some(Refused::Unreadable) => "not valid YAML".to_owned(),
             Some(Refused::Decoded(refusal, layout)) => refusal.text(|line| layout.told(line)),
         };
         return Some(format!("error decoding {place}: {cause}"));
     }
-    is_broken.then(broken)
+    reread.broken.then(broken)
 }
 
 /// Why a document is refused.
@@ -108,17 +186,6 @@ enum Refused {
     /// It is no YAML any more when it is written anew.
     Unreadable,
     Decoded(Refusal, Layout),
-}
-
-fn check(document: &tree::Document, kind: &str, text: &str) -> Option<Refused> {
-    let (written, broken) = tree::documents(&remarshal(&document.tree));
-    let written = match written.into_iter().next() {
-        Some(written) if !broken => written.tree,
-        _ => return Some(Refused::Unreadable),
-    };
-    let refusal = construct::check(&written, &format!("models.{kind}"), &TABLE, true)?;
-    let layout = Layout::of(&document.tree, &written, document.line, text);
-    Some(Refused::Decoded(refusal, layout))
 }
 
 fn kind(document: &Tree) -> Result<&str, String> {

@@ -31,7 +31,8 @@ impl Source {
         let mut templates = Vec::new();
         for (file, options) in self.files()? {
             if compat {
-                templates.push(load_as_omnictl(&file, &options).map_err(compat::failure)?);
+                templates
+                    .push(template::load_as_omnictl(&file, &options).map_err(compat::failure)?);
                 continue;
             }
             match template::load_with(&file, &options) {
@@ -146,20 +147,13 @@ impl Source {
     }
 }
 
-fn load_as_omnictl(file: &Path, options: &LoadOptions) -> Result<Template, String> {
-    if let Some(report) = template::omnictl_report(file, options) {
-        return Err(report);
-    }
-    template::load_with(file, options).map_err(|findings| template::listed(&findings))
-}
-
 /// One template as omnictl loads it when `doing` something, or what it says of it.
 pub(super) fn as_omnictl(
     file: &Path,
     options: &LoadOptions,
     doing: &str,
 ) -> Result<ClusterIntent, String> {
-    let template = load_as_omnictl(file, options)?;
+    let template = template::load_as_omnictl(file, options)?;
     site::cluster_of(template)
         .map_err(|errors| format!("error {doing} template: {}", template::listed(&errors)))
 }

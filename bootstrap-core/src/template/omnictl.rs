@@ -1,5 +1,6 @@
 //! What omnictl's decoder makes of a template's documents, one after the other up to the first it refuses.
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -22,39 +23,82 @@ pub(super) struct Reread {
 
 struct Pair {
     read: tree::Document,
-    /// What is read after it was written anew; `None` where that is no YAML any more.
-    again: Option<Tree>,
-    /// The text between.
-    written: String,
+    /// Nothing in it is written otherwise than it was read.
+    is_stable: bool,
+    anew: OnceCell<Anew>,
+}
+
+/// A document written anew.
+struct Anew {
+    text: String,
+    /// `None` where the text is no YAML any more.
+    tree: Option<Tree>,
 }
 
 impl Reread {
     pub(super) fn of(text: &str) -> Self {
         let (documents, broken) = tree::documents(text);
-        let documents = documents.into_iter().map(Pair::of).collect();
-        Self { documents, broken }
+        let pair = |read: tree::Document| Pair {
+            is_stable: is_stable(&read.tree),
+            read,
+            anew: OnceCell::new(),
+        };
+        Self {
+            documents: documents.into_iter().map(pair).collect(),
+            broken,
+        }
     }
 }
 
 impl Pair {
-    fn of(read: tree::Document) -> Self {
-        let written = remarshal(&read.tree);
-        let (again, broken) = tree::documents(&written);
-        let again = again.into_iter().next().filter(|_| !broken);
-        Self {
-            again: again.map(|document| document.tree),
-            written,
-            read,
-        }
+    fn anew(&self) -> &Anew {
+        self.anew.get_or_init(|| {
+            let text = remarshal(&self.read.tree);
+            let (again, broken) = tree::documents(&text);
+            let again = again.into_iter().next().filter(|_| !broken);
+            Anew {
+                tree: again.map(|document| document.tree),
+                text,
+            }
+        })
     }
 
     fn check(&self, kind: &str, text: &str) -> Option<Refused> {
-        let Some(again) = &self.again else {
+        let type_name = format!("models.{kind}");
+        // Writing anew costs more than all the rest, and here it changes nothing but line numbers.
+        if self.is_stable && construct::check(&self.read.tree, &type_name, &TABLE, true).is_none() {
+            return None;
+        }
+        let Some(again) = &self.anew().tree else {
             return Some(Refused::Unreadable);
         };
-        let refusal = construct::check(again, &format!("models.{kind}"), &TABLE, true)?;
+        let refusal = construct::check(again, &type_name, &TABLE, true)?;
         let layout = Layout::of(&self.read.tree, again, self.read.line, text);
         Some(Refused::Decoded(refusal, layout))
+    }
+}
+
+/// Whether a tree has only plain words and numbers, and quoted text of one line.
+fn is_stable(tree: &Tree) -> bool {
+    if tree.tagged || tree.anchor > 0 {
+        return false;
+    }
+    match &tree.kind {
+        Kind::Scalar(text) => match tree.style {
+            Style::Plain => {
+                matches!(&*tree.tag, "!!str" | "!!int" | "!!bool" | "!!null")
+                    && text
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || b" _./-".contains(&byte))
+            }
+            Style::Single | Style::Double => text.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+            Style::Literal | Style::Folded => false,
+        },
+        Kind::Sequence(items) => items.iter().all(is_stable),
+        Kind::Mapping(pairs) => pairs
+            .iter()
+            .all(|(key, value)| is_stable(key) && is_stable(value)),
+        Kind::Alias(_) => false,
     }
 }
 
@@ -97,45 +141,12 @@ pub(super) fn rewrite(nodes: &mut [Node], reread: &Reread) {
         return;
     }
     for (node, document) in nodes.iter_mut().zip(&reread.documents) {
-        let is_unchanged = document
-            .again
-            .as_ref()
-            .is_some_and(|again| is_same(&document.read.tree, again));
-        if !is_unchanged
-            && let Ok(written) = yaml::parse(&document.written)
+        if !document.is_stable
+            && let Ok(written) = yaml::parse(&document.anew().text)
             && let [written] = written.as_slice()
         {
             graft(node, written);
         }
-    }
-}
-
-/// Whether two trees have the same scalars in the same places.
-fn is_same(one: &Tree, other: &Tree) -> bool {
-    match (&one.kind, &other.kind) {
-        (Kind::Scalar(text), Kind::Scalar(other_text)) => {
-            let is_plain = |tree: &Tree| tree.style == Style::Plain;
-            text == other_text
-                && is_plain(one) == is_plain(other)
-                && one.tagged == other.tagged
-                && one.tag == other.tag
-        }
-        (Kind::Sequence(items), Kind::Sequence(others)) => {
-            items.len() == others.len()
-                && items
-                    .iter()
-                    .zip(others)
-                    .all(|(item, other)| is_same(item, other))
-        }
-        (Kind::Mapping(pairs), Kind::Mapping(others)) => {
-            let same =
-                |((key, value), (other_key, other_value)): (&(Tree, Tree), &(Tree, Tree))| {
-                    is_same(key, other_key) && is_same(value, other_value)
-                };
-            pairs.len() == others.len() && pairs.iter().zip(others).all(same)
-        }
-        (Kind::Alias(target), Kind::Alias(other)) => is_same(target, other),
-        _ => false,
     }
 }
 

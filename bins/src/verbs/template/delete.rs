@@ -116,10 +116,12 @@ async fn delete(
         return exact::carry_out(&plan, run.ports, how, screen).await;
     }
     if arguments.output.format == Format::Table {
-        for action in &plan.actions {
-            screen.print(&render_action(action));
+        if !screen.quiet || arguments.dry_run {
+            for action in &plan.actions {
+                screen.print(&render_action(action));
+            }
+            screen.print(&summary_of_resources(&plan));
         }
-        screen.print(&summary_of_resources(&plan));
     } else if arguments.dry_run {
         screen.document(arguments.output.format, &plan.redacted())?;
     }

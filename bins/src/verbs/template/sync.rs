@@ -105,9 +105,10 @@ fn show(
     screen: &mut Screen,
 ) -> Result<Option<Exit>, Failure> {
     let is_blocked = plans.iter().any(Plan::is_blocked);
+    let is_asked_for = !screen.quiet || arguments.dry_run;
     if arguments.output.format == Format::Table {
         // A plan that cannot be carried out would only hide why.
-        for plan in plans.iter().filter(|_| !is_blocked) {
+        for plan in plans.iter().filter(|_| is_asked_for && !is_blocked) {
             if verbose {
                 print_changes(plan, Shown::of(arguments.choice.show_secrets), screen);
             } else {

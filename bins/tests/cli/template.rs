@@ -3,10 +3,8 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use secrecy::ExposeSecret as _;
 use site_simulator::Faults;
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
 
 use crate::harness::{Finished, Loopback, run};
 
@@ -48,28 +46,8 @@ async fn open() -> Loopback {
     loopback
 }
 
-fn command(loopback: &Loopback, arguments: &[&str]) -> Command {
-    loopback.set_clock();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_omni-cluster-template"));
-    command
-        .env_clear()
-        .kill_on_drop(true)
-        .current_dir(loopback.directory.path())
-        .args(arguments)
-        .env("OMNI_ENDPOINT", &loopback.doors.omni)
-        .env(
-            "OMNI_TLS_SHA256",
-            loopback.doors.fingerprints["omni"].to_string(),
-        )
-        .env(
-            "OMNI_SERVICE_ACCOUNT_KEY",
-            loopback.world.credentials().omni_key.expose_secret(),
-        );
-    command
-}
-
 async fn call(loopback: &Loopback, arguments: &[&str]) -> Finished {
-    run(command(loopback, arguments)).await
+    run(loopback.template_command(arguments)).await
 }
 
 /// Without the time that progress lines begin with.
@@ -360,7 +338,7 @@ async fn templates_come_from_directories_and_standard_input() {
         (Some(0), "\n"),
         "only what is wrong"
     );
-    let mut command = command(&loopback, &["diff", "-f", "-"]);
+    let mut command = loopback.template_command(&["diff", "-f", "-"]);
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -385,7 +363,7 @@ async fn what_keeps_omni_from_being_asked_is_told_with_the_next_step() {
     let loopback = open().await;
     write(&loopback, "t.yaml", TEMPLATE);
     let without = |name: &str| {
-        let mut command = command(&loopback, &["diff", "-f", "t.yaml"]);
+        let mut command = loopback.template_command(&["diff", "-f", "t.yaml"]);
         command.env_remove(name);
         command
     };
@@ -403,10 +381,8 @@ async fn what_keeps_omni_from_being_asked_is_told_with_the_next_step() {
     ");
     let untrusted = run(without("OMNI_TLS_SHA256")).await;
     assert_eq!(untrusted.code, Some(5), "{}", untrusted.printed());
-    let mut dead = command(
-        &loopback,
-        &["diff", "-f", "t.yaml", "--endpoint", "https://127.0.0.1:1"],
-    );
+    let mut dead =
+        loopback.template_command(&["diff", "-f", "t.yaml", "--endpoint", "https://127.0.0.1:1"]);
     dead.env_remove("OMNI_TLS_SHA256");
     insta::assert_snapshot!(shown(&run(dead).await), @r"
     ---- stderr, code 5

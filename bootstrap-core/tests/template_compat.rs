@@ -213,6 +213,20 @@ patches: [{name: p, file: p.yaml}]
 }
 
 #[test]
+fn inline_patches_are_checked_as_they_are_written_anew() {
+    let text = r#"kind: ControlPlane
+---
+kind: Cluster
+name: c
+kubernetes: {version: v1.36.2}
+talos: {version: v1.13.7}
+patches: [{name: p, inline: {machine: {sysctls: {a: "\n b\nc"}}}}]
+"#;
+    let report = report(&[("t.yaml", text)]).unwrap_or_default();
+    assert!(report.contains("did not find expected key"), "{report}");
+}
+
+#[test]
 fn what_loads_is_written_as_omnictl_writes_it() {
     for (what, text, expected) in RENDERED {
         assert_eq!(report(&[("t.yaml", text)]), None, "{what}");

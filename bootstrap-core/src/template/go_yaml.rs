@@ -82,13 +82,9 @@ impl Value {
     #[must_use]
     pub fn faithful(self) -> Self {
         match self {
-            Self::Text(text) | Self::Literal(text) if text.contains(['\n', '\r']) => {
-                let block = Self::Literal(text.clone());
-                if reads_as(&block, &text) {
-                    block
-                } else {
-                    Self::Quoted(text)
-                }
+            Self::Text(text) if text.contains(['\n', '\r']) => Self::Literal(text).faithful(),
+            Self::Literal(text) if !reads_as(&Self::Literal(text.clone()), &text) => {
+                Self::Quoted(text)
             }
             Self::Text(text) if !reads_as(&Self::Text(text.clone()), &text) => Self::Quoted(text),
             Self::Sequence(items) => {

@@ -199,6 +199,23 @@ fn what_a_template_cannot_say_is_noted() {
 }
 
 #[test]
+fn text_that_begins_with_spaces_comes_back() {
+    let export = check_round_trip(&load_text(
+        "kind: Cluster
+name: home
+kubernetes:
+  version: v1.36.2
+  manifests: [{name: a, inline: ' A', mode: full}]
+  healthchecks: [{name: b, job: ' B'}]
+talos: {version: v1.13.7}
+---
+kind: ControlPlane
+",
+    ));
+    assert!(export.text.contains("inline: \" A\""), "{}", export.text);
+}
+
+#[test]
 fn a_cluster_without_a_control_plane_makes_no_template() {
     let mut resources = stored(&small());
     resources.retain(|resource| resource.id() != "home-control-planes" && resource.id() != MACHINE);

@@ -1,7 +1,5 @@
 //! Config patches: where they come from, and what Omni lets them say.
 
-use std::borrow::Cow;
-
 use super::{descriptors, error, error_with_hint, file_error};
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::template::findings::Finding;
@@ -59,15 +57,7 @@ pub(super) fn validate(patch: &Patch) -> Option<Finding> {
 /// What is wrong with a patch's text: one loading error, or all that Omni forbids.
 fn content(label: String, text: &str, source: &Source) -> Option<Finding> {
     let places = Places { source };
-    let inline = source.inline.as_ref();
-    let mappings = inline
-        .filter(|_| source.content.is_none())
-        .and_then(|inline| inline.documents.as_deref());
-    // Mappings are read already, and their text is written from them.
-    let parsed = match mappings {
-        Some(documents) => Ok(Cow::Borrowed(documents)),
-        None => yaml::parse(text).map(Cow::Owned),
-    };
+    let parsed = yaml::parse(text);
     let nodes = parsed.as_deref().unwrap_or_default();
     if let Err(refused) = talos::load(text) {
         let place = if source.content.is_some() {

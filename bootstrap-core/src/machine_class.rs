@@ -5,11 +5,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Origin};
+use crate::resource::class::TYPE;
 use crate::resource::{self, Block, Document};
 use crate::site::MachineClass;
 use crate::yaml::{self, Node};
-
-const TYPE: &str = "MachineClasses.omni.sidero.dev";
 
 /// Loads every machine class of a YAML file.
 pub fn load_machine_classes(path: &Path) -> Result<Vec<MachineClass>, Vec<Diagnostic>> {
@@ -109,12 +108,7 @@ mod tests {
     use super::*;
 
     fn load(text: &str) -> Result<(Vec<MachineClass>, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let documents = yaml::parse(text).map_err(|problems| {
-            problems
-                .into_iter()
-                .map(|problem| problem.in_file(Path::new("c.yaml")))
-                .collect::<Vec<_>>()
-        })?;
+        let documents = yaml::parse_in(text, Path::new("c.yaml"))?;
         parse(&documents, Path::new("c.yaml"))
     }
 

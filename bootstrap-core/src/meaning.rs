@@ -1,7 +1,9 @@
 //! Whether two resources mean the same. The API leaves zero values out, texts that hold YAML differ
 //! in formatting, and what others added must survive.
 
-use omni_client::Metadata;
+use std::collections::BTreeMap;
+
+use omni_client::{Metadata, labels};
 use serde_json::{Map, Value};
 
 /// Texts inside specs that are YAML themselves.
@@ -10,6 +12,12 @@ const YAML_TEXTS: [&str; 2] = ["provider_data", "data"];
 /// Whether two specs mean the same.
 pub fn same_spec(left: &Value, right: &Value) -> bool {
     canonical(left, "") == canonical(right, "")
+}
+
+/// Whether a field of two specs means the same.
+pub fn same_field(left: &Value, right: &Value, key: &str) -> bool {
+    let field = |spec: &Value| canonical(spec.get(key).unwrap_or(&Value::Null), key);
+    field(left) == field(right)
 }
 
 fn canonical(value: &Value, key: &str) -> Option<Value> {
@@ -84,6 +92,20 @@ pub fn merged_metadata(actual: &Metadata, wanted: &Metadata) -> Metadata {
     merged.labels.extend(wanted.labels.clone());
     merged.annotations.extend(wanted.annotations.clone());
     merged
+}
+
+/// Labels or annotations as wanted, with those that Omni keeps itself; not with such as the author `decides`.
+pub fn with_omnis_own(
+    actual: &BTreeMap<String, String>,
+    wanted: &BTreeMap<String, String>,
+    decides: &[&str],
+) -> BTreeMap<String, String> {
+    let own = actual
+        .iter()
+        .filter(|(key, _)| key.starts_with(labels::PREFIX) && !decides.contains(&key.as_str()));
+    own.chain(wanted)
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -148,19 +148,9 @@ impl Writer<'_> {
             at += 1;
             match outcome {
                 None => written.not_begun.push(id),
-                Some(Ok(detail)) => {
-                    self.events.tell(Event::Done {
-                        id: id.clone(),
-                        detail,
-                    });
-                    written.done.push(id);
-                }
+                Some(Ok(detail)) => self.done(id, detail, written),
                 Some(Err(error)) => {
-                    self.events.tell(Event::Failed {
-                        id: id.clone(),
-                        error: error.to_string(),
-                    });
-                    written.fail(&id, error);
+                    self.failed(&id, error, written);
                     if self.how.exact {
                         break;
                     }
@@ -171,7 +161,23 @@ impl Writer<'_> {
         written.not_begun.extend(rest);
     }
 
-    async fn write(&self, change: &Change) -> PortResult<String> {
+    fn done(&self, id: String, detail: &str, written: &mut Written) {
+        self.events.tell(Event::Done {
+            id: id.clone(),
+            detail: detail.to_owned(),
+        });
+        written.done.push(id);
+    }
+
+    fn failed(&self, id: &str, error: PortError, written: &mut Written) {
+        self.events.tell(Event::Failed {
+            id: id.to_owned(),
+            error: error.to_string(),
+        });
+        written.fail(id, error);
+    }
+
+    async fn write(&self, change: &Change) -> PortResult<&'static str> {
         match change {
             Change::CreateResource { resource } => create(self.omni, resource).await,
             Change::UpdateResource { resource, seen } => update(self.omni, resource, seen).await,
@@ -237,16 +243,16 @@ fn changed(id: &str) -> PortError {
     }
 }
 
-async fn create(omni: &dyn Omni, resource: &Resource) -> PortResult<String> {
+async fn create(omni: &dyn Omni, resource: &Resource) -> PortResult<&'static str> {
     let Err(error) = omni.create(resource).await else {
-        return Ok("made".to_owned());
+        return Ok("made");
     };
     // A lost answer may have been a success.
     if !matches!(error.failure, Failure::Conflict | Failure::Unreachable) {
         return Err(error);
     }
     match omni.get(&resource.kind(), resource.id()).await {
-        Ok(Some(found)) if is_same(&found, resource) => Ok("was there already".to_owned()),
+        Ok(Some(found)) if is_same(&found, resource) => Ok("was there already"),
         Ok(Some(_)) if error.failure == Failure::Conflict => Err(PortError {
             said: error.said,
             ..changed(resource.id())
@@ -256,15 +262,15 @@ async fn create(omni: &dyn Omni, resource: &Resource) -> PortResult<String> {
 }
 
 fn is_same(found: &Resource, wanted: &Resource) -> bool {
-    let cluster = |resource: &Resource| resource.label(labels::CLUSTER).map(str::to_owned);
-    same_spec(&found.spec, &wanted.spec) && cluster(found) == cluster(wanted)
+    same_spec(&found.spec, &wanted.spec)
+        && found.label(labels::CLUSTER) == wanted.label(labels::CLUSTER)
 }
 
-async fn update(omni: &dyn Omni, wanted: &Resource, seen: &Resource) -> PortResult<String> {
+async fn update(omni: &dyn Omni, wanted: &Resource, seen: &Resource) -> PortResult<&'static str> {
     let mut next = wanted.clone();
     for _ in 0..CONFLICT_TRIES {
         let error = match omni.update(&next).await {
-            Ok(()) => return Ok("changed".to_owned()),
+            Ok(()) => return Ok("changed"),
             Err(error) => error,
         };
         if !matches!(error.failure, Failure::Conflict | Failure::Unreachable) {
@@ -278,7 +284,7 @@ async fn update(omni: &dyn Omni, wanted: &Resource, seen: &Resource) -> PortResu
             && now.metadata.labels == metadata.labels
             && now.metadata.annotations == metadata.annotations
         {
-            return Ok("was so already".to_owned());
+            return Ok("was so already");
         }
         // Controllers raise versions by adding finalizers; only a changed spec is somebody's work.
         if !same_spec(&now.spec, &seen.spec) {

@@ -20,6 +20,7 @@ pub use cluster::cluster_resources;
 pub(crate) use omni::read;
 pub use omni::{TEMPLATE_KINDS, machine_now, provider_machine};
 pub use omni_client::specs::MachineStage as Stage;
+pub(crate) use template::key;
 pub use template::{find_each, observe_removal, observe_template, resources_of};
 
 /// Everything a plan is made from, beside the site.

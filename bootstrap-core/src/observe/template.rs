@@ -82,7 +82,8 @@ fn is_labelled(kind: &Kind) -> bool {
     .contains(kind)
 }
 
-fn key(resource: &Resource) -> (String, String) {
+/// Type and id.
+pub(crate) fn key(resource: &Resource) -> (String, String) {
     (resource.metadata.kind.clone(), resource.metadata.id.clone())
 }
 

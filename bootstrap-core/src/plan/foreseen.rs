@@ -4,10 +4,11 @@
 use omni_client::{Resource, labels};
 use serde_json::Value;
 
-use super::{Change, Finding, Plan};
+use super::{Change, Finding, Plan, short};
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::observe::OmniView;
 use crate::ports::System;
+use crate::resource::class;
 use crate::site::ClusterIntent;
 
 /// More extensions than this Omni does not take.
@@ -32,7 +33,7 @@ pub(super) fn check(cluster: &ClusterIntent, omni: &OmniView, plan: &mut Plan) {
     let changes = plan.actions.iter().map(|action| &action.change);
     let about_resources = changes.filter_map(|change| Some((change, change.resource()?)));
     for (change, resource) in about_resources.filter(|(_, resource)| is_ours(resource)) {
-        let name = format!("{} {}", short(resource), resource.id());
+        let name = format!("{} {}", short(&resource.metadata.kind), resource.id());
         if is_locked && is_guarded(resource) {
             refusals.push((
                 format!(
@@ -70,7 +71,7 @@ pub fn of_template(cluster: &ClusterIntent) -> Vec<Diagnostic> {
         let (what, hint) = of_state(resource, &nothing)?;
         let message = format!(
             "Omni will refuse {} {}: {what}",
-            short(resource),
+            short(&resource.metadata.kind),
             resource.id()
         );
         Some(
@@ -84,14 +85,10 @@ pub fn of_template(cluster: &ClusterIntent) -> Vec<Diagnostic> {
 
 type Refusal = (String, &'static str);
 
-fn short(resource: &Resource) -> &str {
-    resource.metadata.kind.split('.').next().unwrap_or_default()
-}
-
 /// What a locked cluster protects.
 fn is_guarded(resource: &Resource) -> bool {
     matches!(
-        short(resource),
+        short(&resource.metadata.kind),
         "Clusters" | "MachineSets" | "MachineSetNodes"
     )
 }
@@ -99,7 +96,7 @@ fn is_guarded(resource: &Resource) -> bool {
 /// What is refused whatever was there before.
 fn of_state(resource: &Resource, omni: &OmniView) -> Option<Refusal> {
     let spec = &resource.spec;
-    match short(resource) {
+    match short(&resource.metadata.kind) {
         "Clusters" => {
             let feature =
                 |name: &str| spec.pointer(&format!("/features/{name}")) == Some(&Value::Bool(true));
@@ -142,12 +139,10 @@ fn unlimited(set: &Resource, omni: &OmniView) -> Option<Refusal> {
         ));
     }
     let is_unlimited = allocation.get("allocation_type").and_then(Value::as_u64) == Some(1);
-    let makes_machines = omni.machine_classes.get(name).is_some_and(|class| {
-        class
-            .spec
-            .get("auto_provision")
-            .is_some_and(Value::is_object)
-    });
+    let makes_machines = omni
+        .machine_classes
+        .get(name)
+        .is_some_and(|class| class::provisions(&class.spec));
     (is_unlimited && makes_machines).then(|| {
         (
             format!("the machine class {name} makes machines, so `unlimited` is no size for it"),
@@ -183,7 +178,7 @@ fn extensions(spec: &Value) -> Option<Refusal> {
 
 /// What is refused because of what is there.
 fn of_change(seen: &Resource, next: &Resource, omni: &OmniView) -> Option<Refusal> {
-    match short(next) {
+    match short(&next.metadata.kind) {
         "Clusters" => {
             let encrypted = |resource: &Resource| {
                 resource.spec.pointer("/features/disk_encryption") == Some(&Value::Bool(true))
@@ -233,8 +228,8 @@ fn set_change(seen: &Resource, next: &Resource, omni: &OmniView) -> Option<Refus
 }
 
 fn of_removal(seen: &Resource) -> Option<Refusal> {
-    let is_locked =
-        short(seen) == "MachineSetNodes" && seen.metadata.annotations.contains_key(labels::LOCKED);
+    let is_locked = short(&seen.metadata.kind) == "MachineSetNodes"
+        && seen.metadata.annotations.contains_key(labels::LOCKED);
     is_locked.then(|| {
         (
             "the machine is locked, so it cannot leave".to_owned(),

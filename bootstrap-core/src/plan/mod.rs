@@ -225,6 +225,11 @@ impl Change {
     }
 }
 
+/// A type without its domain, `ConfigPatches`.
+fn short(kind: &str) -> &str {
+    kind.split('.').next().unwrap_or_default()
+}
+
 impl Finding {
     pub(crate) fn of(system: System, diagnostic: Diagnostic) -> Self {
         Self {

@@ -6,7 +6,7 @@ use omni_client::Resource;
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
-use super::{Change, Plan};
+use super::{Change, Plan, short};
 
 /// What may hold secrets, by kind.
 const SECRET_KEYS: [(&str, &[&str]); 3] = [
@@ -47,7 +47,7 @@ fn redact(resource: &mut Resource) {
 }
 
 fn redact_spec(kind: &str, spec: &mut Value) {
-    let short = kind.split('.').next().unwrap_or_default();
+    let short = short(kind);
     let keys = SECRET_KEYS
         .iter()
         .find(|(kind, _)| *kind == short)

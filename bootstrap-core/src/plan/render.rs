@@ -105,8 +105,7 @@ fn title(action: &Action) -> String {
         Change::CreateResource { resource }
         | Change::UpdateResource { resource, .. }
         | Change::DeleteResource { seen: resource } => {
-            let kind = resource.metadata.kind.split('.').next().unwrap_or_default();
-            format!("{kind} {}", resource.metadata.id)
+            format!("{} {}", resource.kind(), resource.id())
         }
         Change::CreateMapping { provider, id, .. } => {
             format!("PCI mapping {id} in Proxmox ({provider})")

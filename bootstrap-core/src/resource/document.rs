@@ -3,10 +3,10 @@
 use omni_client::{Metadata, Resource};
 use serde_json::Value;
 
-use super::Document;
 use super::fields::{Fields, Findings, nearest};
 use super::shape::{self, Shape};
 use super::spec;
+use super::{Document, class};
 use crate::yaml::Node;
 
 const METADATA: [&str; 11] = [
@@ -110,9 +110,7 @@ fn is_of_another_kind(document: &Node, pairs: &[(Node, Node)], findings: &mut Fi
     let at = |name: &str| pairs.iter().find(|(key, _)| key.as_str() == Some(name));
     let kind = at("kind").and_then(|(_, value)| value.as_str());
     if let Some((key, _)) = at("apiVersion") {
-        let guess = kind
-            .and_then(of_singular)
-            .unwrap_or("MachineClasses.omni.sidero.dev");
+        let guess = kind.and_then(of_singular).unwrap_or(class::TYPE);
         let name = document
             .get("metadata")
             .and_then(|metadata| metadata.get("name")?.as_str())

@@ -137,11 +137,7 @@ fn take(read: Result<Loaded, Vec<Diagnostic>>, loaded: &mut Loaded, errors: &mut
 /// # Errors
 /// Everything that is wrong with it.
 pub fn of_text(text: &str, shown: &Path) -> Result<Loaded, Vec<Diagnostic>> {
-    let nodes = yaml::parse(text).map_err(|problems| {
-        let findings = problems.into_iter().map(|problem| problem.in_file(shown));
-        findings.collect::<Vec<_>>()
-    })?;
-    of_nodes(&nodes, shown)
+    of_nodes(&yaml::parse_in(text, shown)?, shown)
 }
 
 /// Reads the documents of a file that was parsed.

@@ -108,17 +108,13 @@ fn metadata(metadata: &Metadata, created: &str) -> Yaml {
             (time, false) => time.to_owned(),
         })
     };
-    let version = match metadata.version {
-        0 => "undefined".to_owned(),
-        version => version.to_string(),
-    };
     let phase = match metadata.phase {
         Phase::Running => "running",
         Phase::TearingDown => "tearingDown",
     };
     let mut pairs = named(metadata);
     pairs.extend([
-        (bare("version"), bare(&version)),
+        (bare("version"), bare(&version(metadata))),
         (bare("owner"), bare(&metadata.owner)),
         (bare("phase"), bare(phase)),
         (bare("created"), time(&metadata.created)),
@@ -130,6 +126,14 @@ fn metadata(metadata: &Metadata, created: &str) -> Yaml {
         pairs.push((bare("finalizers"), Yaml::Sequence(list.collect())));
     }
     Yaml::Mapping(pairs)
+}
+
+/// The version as it is shown; what was never written has none.
+pub fn version(metadata: &Metadata) -> String {
+    match metadata.version {
+        0 => "undefined".to_owned(),
+        version => version.to_string(),
+    }
 }
 
 fn key(name: &str) -> Yaml {

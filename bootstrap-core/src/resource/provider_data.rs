@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::class;
 use super::fields::Findings;
 use super::shape::{self, Shape, joined};
 use crate::diagnostic::Origin;
@@ -118,7 +119,7 @@ fn misplaced(pairs: &[(Node, Node)], block: &Block, findings: &mut Findings) {
 
 /// The part of a machine class that a key belongs to.
 pub(super) fn home(name: &str) -> Option<&'static str> {
-    let class = shape::fields("MachineClasses.omni.sidero.dev")?;
+    let class = shape::fields(class::TYPE)?;
     let has = |fields: &[(&str, Shape)]| {
         fields
             .iter()

@@ -11,15 +11,13 @@ use serde_json::{Map, Value};
 use super::shape::{self, Shape};
 use super::{Document, class, name, schema};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::meaning::same_spec;
+use crate::meaning::{same_spec, with_omnis_own};
 use crate::ports::{Failure, Omni, PortError, PortResult};
 
 /// From so many documents of one type on, listing is cheaper than asking for each.
 const WORTH_A_LIST: usize = 4;
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(100);
-/// Labels and annotations that Omni and its controllers keep on what users write.
-const OMNIS_OWN: &str = "omni.sidero.dev/";
 
 /// A document and what it takes to make Omni agree with it.
 #[derive(Debug, Clone)]
@@ -120,16 +118,13 @@ fn change(document: &Document, actual: Option<&Resource>) -> Change {
 /// The resource of a file over what Omni has: its finalizers, Omni's own labels and annotations, and fields of the
 /// spec that are newer than this program stay.
 fn wanted(file: &Resource, actual: &Resource) -> Resource {
-    let kept = |file: &BTreeMap<String, String>, actual: &BTreeMap<String, String>| {
-        let own = actual
-            .iter()
-            .filter(|(key, _)| key.starts_with(OMNIS_OWN) && !file.contains_key(*key));
-        let own = own.map(|(key, value)| (key.clone(), value.clone()));
-        file.clone().into_iter().chain(own).collect()
-    };
     let metadata = Metadata {
-        labels: kept(&file.metadata.labels, &actual.metadata.labels),
-        annotations: kept(&file.metadata.annotations, &actual.metadata.annotations),
+        labels: with_omnis_own(&actual.metadata.labels, &file.metadata.labels, &[]),
+        annotations: with_omnis_own(
+            &actual.metadata.annotations,
+            &file.metadata.annotations,
+            &[],
+        ),
         ..actual.metadata.clone()
     };
     let spec = match shape::fields(&file.metadata.kind) {

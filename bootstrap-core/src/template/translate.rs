@@ -4,6 +4,7 @@ mod machines;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use omni_client::labels::PREFIX;
 use omni_client::{Metadata, Resource};
 use serde_json::{Map, Value, json};
 
@@ -11,7 +12,6 @@ use super::model::{Cluster, Descriptors, Document, HealthCheck, Manifest, Patch,
 use super::text;
 use crate::diagnostic::{Diagnostic, Origin};
 
-pub(super) const PREFIX: &str = "omni.sidero.dev/";
 /// Weights in ids: patches sort by them within a level.
 pub(super) const CLUSTER_WEIGHT: usize = 200;
 pub(super) const SET_WEIGHT: usize = 400;

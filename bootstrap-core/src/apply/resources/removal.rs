@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use omni_client::{Resource, labels};
+use omni_client::Resource;
 
-use super::{Event, Writer, Written, changed, refused};
-use crate::meaning::same_spec;
+use super::{Event, Writer, Written, changed, is_same, refused};
 use crate::observe::find_each;
 use crate::plan::{Action, Change};
 use crate::ports::{Failure, PortError, PortResult};
@@ -42,27 +41,11 @@ impl Writer<'_> {
             match outcome {
                 None => written.not_begun.push(id),
                 Some(Ok(true)) => going.push((id, seen)),
-                Some(Ok(false)) => self.gone(id, "was gone already", written),
+                Some(Ok(false)) => self.done(id, "was gone already", written),
                 Some(Err(error)) => self.failed(&id, error, written),
             }
         }
         self.wait_until_gone(going, written).await;
-    }
-
-    fn gone(&self, id: String, detail: &str, written: &mut Written) {
-        self.events.tell(Event::Done {
-            id: id.clone(),
-            detail: detail.to_owned(),
-        });
-        written.done.push(id);
-    }
-
-    fn failed(&self, id: &str, error: PortError, written: &mut Written) {
-        self.events.tell(Event::Failed {
-            id: id.to_owned(),
-            error: error.to_string(),
-        });
-        written.fail(id, error);
     }
 
     /// Asks for a deletion. False where there is nothing left to delete.
@@ -72,11 +55,7 @@ impl Writer<'_> {
             let Some(now) = self.omni.get(&kind, seen.id()).await? else {
                 return Ok(false);
             };
-            let cluster = |resource: &Resource| resource.label(labels::CLUSTER).map(str::to_owned);
-            let is_another = now.metadata.created != seen.metadata.created
-                || cluster(&now) != cluster(seen)
-                || !same_spec(&now.spec, &seen.spec);
-            if is_another {
+            if now.metadata.created != seen.metadata.created || !is_same(&now, seen) {
                 return Err(changed(seen.id()));
             }
         }
@@ -111,7 +90,7 @@ impl Writer<'_> {
                     .any(|now| now.metadata.kind == seen.metadata.kind && now.id() == seen.id())
             });
             for (id, _) in gone {
-                self.gone(id, "gone", written);
+                self.done(id, "gone", written);
             }
             going = there;
             if going.is_empty() {

@@ -3,11 +3,11 @@
 use omni_client::{Resource, kinds, labels};
 use serde_json::{Map, Value};
 
+use super::Work;
 use super::merge::metadata_lines;
-use super::{Work, short};
-use crate::meaning::same_spec;
+use crate::meaning::{same_field, same_spec};
 use crate::observe::OmniView;
-use crate::plan::Effect;
+use crate::plan::{Effect, short};
 
 /// What a resource does to machines that run when it is made or changed.
 pub(super) fn reboots(resource: &Resource) -> Effect {
@@ -183,23 +183,20 @@ fn allocation_lines(actual: &Value, wanted: &Value, destroyed: u64) -> Vec<Strin
 
 /// Which keys change. Values of patches may hold secrets and are not shown.
 fn changed_keys(actual: &Value, wanted: &Value) -> Vec<String> {
+    let differs = |key: &String| !same_field(actual, wanted, key);
     let empty = Map::new();
-    let (actual, wanted) = (
+    let (before, after) = (
         actual.as_object().unwrap_or(&empty),
         wanted.as_object().unwrap_or(&empty),
     );
-    let differs = |key: &String| {
-        let one = |spec: &Map<String, Value>| serde_json::json!({ key: spec.get(key).cloned().unwrap_or(Value::Null) });
-        !same_spec(&one(wanted), &one(actual))
-    };
-    let gone = actual
+    let gone = before
         .keys()
-        .filter(|key| !wanted.contains_key(*key) && differs(key))
+        .filter(|key| !after.contains_key(*key) && differs(key))
         .map(|key| format!("- {key}"));
-    let set = wanted
+    let set = after
         .iter()
         .filter(|(key, _)| differs(key))
-        .map(|(key, value)| match (actual.get(key), value) {
+        .map(|(key, value)| match (before.get(key), value) {
             (Some(Value::String(before)), Value::String(after)) if key.ends_with("_version") => {
                 format!("~ {key}: {before} -> {after}")
             }

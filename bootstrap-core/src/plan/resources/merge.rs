@@ -6,6 +6,7 @@ use omni_client::{Metadata, Phase, Resource, labels};
 use serde_json::{Map, Value};
 
 use super::short;
+use crate::meaning::with_omnis_own;
 
 /// Labels that the translation of a template writes.
 const TRANSLATED_LABELS: [&str; 5] = [
@@ -24,12 +25,12 @@ type Texts = BTreeMap<String, String>;
 /// Omni's own labels and annotations, and unknown fields of the spec.
 pub(super) fn merged(actual: &Resource, wanted: &Resource) -> Resource {
     let metadata = Metadata {
-        labels: kept(
+        labels: with_omnis_own(
             &actual.metadata.labels,
             &wanted.metadata.labels,
             &TRANSLATED_LABELS,
         ),
-        annotations: kept(
+        annotations: with_omnis_own(
             &actual.metadata.annotations,
             &wanted.metadata.annotations,
             &TRANSLATED_ANNOTATIONS,
@@ -61,17 +62,6 @@ pub(super) fn without_annotation(actual: &Resource, name: &str) -> Resource {
     let mut released = actual.clone();
     released.metadata.annotations.remove(name);
     released
-}
-
-fn kept(actual: &Texts, wanted: &Texts, translated: &[&str]) -> Texts {
-    let of_others = actual
-        .iter()
-        .filter(|(key, _)| key.starts_with(labels::PREFIX) && !translated.contains(&key.as_str()));
-    let mut all: Texts = of_others
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    all.extend(wanted.clone());
-    all
 }
 
 /// Keys a template decides, by kind. Others are echoed as read.

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use omni_client::{Phase, Resource, labels};
 
-use super::{Action, Change, Effect, Finding, Plan};
+use super::{Action, Change, Effect, Finding, Plan, short};
 use crate::diagnostic::Diagnostic;
 use crate::meaning::same_spec;
-use crate::observe::{OmniView, TEMPLATE_KINDS};
+use crate::observe::{OmniView, TEMPLATE_KINDS, key};
 use crate::ports::System;
 use crate::site::{ClusterIntent, Site};
 
@@ -167,14 +167,6 @@ impl Work<'_> {
             },
         })
     }
-}
-
-fn key(resource: &Resource) -> (String, String) {
-    (resource.metadata.kind.clone(), resource.metadata.id.clone())
-}
-
-fn short(kind: &str) -> &str {
-    kind.split('.').next().unwrap_or_default()
 }
 
 pub(super) fn action_id(resource: &Resource) -> String {

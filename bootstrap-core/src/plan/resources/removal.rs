@@ -7,7 +7,7 @@ use omni_client::{Resource, labels};
 use super::effects::machines_of;
 use super::{Found, Rules, Work, action_id, merge, own, rank, short};
 use crate::diagnostic::Diagnostic;
-use crate::observe::OmniView;
+use crate::observe::{OmniView, key};
 use crate::plan::{Action, Change, Effect, Finding, Plan};
 use crate::ports::System;
 
@@ -235,7 +235,7 @@ fn ordered(mut deleted: Vec<Action>) -> Vec<Action> {
     let going: BTreeSet<(String, String)> = deleted
         .iter()
         .filter_map(|action| action.change.resource())
-        .map(super::key)
+        .map(key)
         .collect();
     let goes = |kind: &str, id: Option<&str>| {
         id.is_some_and(|id| going.contains(&(format!("{kind}.omni.sidero.dev"), id.to_owned())))

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use omni_client::Metadata;
+use omni_client::{Metadata, labels};
 
 use crate::template::go_yaml::Value;
-use crate::template::translate::PREFIX;
 
 #[derive(Default)]
 pub(super) struct Fields(Vec<(Value, Value)>);
@@ -77,7 +76,7 @@ pub(super) fn texts(list: &[String]) -> Value {
 
 pub(super) fn of_user(map: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     map.iter()
-        .filter(|(key, _)| !key.starts_with(PREFIX))
+        .filter(|(key, _)| !key.starts_with(labels::PREFIX))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
 }

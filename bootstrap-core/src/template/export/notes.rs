@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use omni_client::{Resource, labels};
 
 use super::gathered::{Gathered, Layers};
-use crate::meaning::same_spec;
+use crate::meaning::{same_field, same_spec};
 use crate::template::Template;
 use crate::template::translate::{INSTALL_DISKS, KERNEL_ARGS};
 
@@ -136,12 +136,8 @@ fn different_parts(original: &Resource, translated: &Resource) -> Vec<String> {
             .unwrap_or_default()
     };
     let all = &keys(original) | &keys(translated);
-    let part = |resource: &Resource, key: &str| {
-        let value = resource.spec.get(key).cloned().unwrap_or_default();
-        serde_json::json!({ key: value })
-    };
     all.into_iter()
-        .filter(|key| !same_spec(&part(original, key), &part(translated, key)))
+        .filter(|key| !same_field(&original.spec, &translated.spec, key))
         .collect()
 }
 

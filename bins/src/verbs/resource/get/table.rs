@@ -44,10 +44,6 @@ impl Table {
 
     pub(super) fn add(&mut self, resource: &Resource, event: Option<Event>) {
         let metadata = &resource.metadata;
-        let version = match metadata.version {
-            0 => "undefined".to_owned(),
-            version => version.to_string(),
-        };
         let mut row = Vec::new();
         if self.events {
             row.push(event.map_or("", Event::symbol).to_owned());
@@ -56,7 +52,7 @@ impl Table {
             clean(&metadata.namespace),
             self.display.clone(),
             clean(&metadata.id),
-            version,
+            print::version(metadata),
         ]);
         if !self.columns.is_empty() {
             let spec = &print::json(resource)["spec"];

@@ -36,11 +36,7 @@ pub fn failed_call(error: &PortError, exit: Exit, compat: bool) -> Failure {
     if compat {
         return failure(port_error(error));
     }
-    let finding = Diagnostic {
-        hint: error.hint.clone(),
-        ..Diagnostic::error(error.to_string())
-    };
-    Failure::findings(exit, vec![finding])
+    Failure::findings(exit, vec![error.into()])
 }
 
 /// A failed call in omnictl's words.

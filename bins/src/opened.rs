@@ -119,8 +119,7 @@ fn port_error(site: &Site, error: &PortError) -> Diagnostic {
         System::Unifi | System::Dns => site.unifi.as_ref().map(|endpoint| &endpoint.origin),
     };
     Diagnostic {
-        hint: error.hint.clone(),
         origin: origin.cloned(),
-        ..Diagnostic::error(error.to_string())
+        ..error.into()
     }
 }

@@ -5,7 +5,6 @@ pub mod diff;
 pub mod paint;
 mod snippet;
 
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
 
 use bootstrap_core::diagnostic::{Diagnostic, Severity};
@@ -156,30 +155,6 @@ pub fn clean(text: &str) -> String {
         })
         .filter(|character| !character.is_control() && !is_invisible(*character))
         .collect()
-}
-
-/// A difference whose lines that may hold a secret say so instead.
-pub fn without_secrets(text: &str) -> String {
-    let mut before = "";
-    let mut shown = String::new();
-    for line in text.lines() {
-        let content = line.get(1..).unwrap_or_default();
-        if snippet::may_hold_secret(before, content) {
-            let mark = line.get(..1).unwrap_or_default();
-            let indent = &content[..content.len() - content.trim_start().len()];
-            let key = content.trim_start().split_once(':').map(|(key, _)| key);
-            let key = key
-                .filter(|key| key.len() <= 40)
-                .map_or_else(String::new, |key| format!("{key}: "));
-            // Writing to a string cannot fail.
-            let _ = writeln!(shown, "{mark}{indent}{key}(hidden: it may be a secret)");
-        } else {
-            shown.push_str(line);
-            shown.push('\n');
-        }
-        before = content;
-    }
-    shown
 }
 
 /// Characters without width, and those that reorder text.

@@ -37,6 +37,32 @@ pub async fn show(mut events: UnboundedReceiver<Event>, style: Style, clock: Arc
     lines.clear();
 }
 
+/// Runs work while what it reports is told as it comes.
+pub async fn tell_while<T>(
+    work: impl Future<Output = T>,
+    mut events: UnboundedReceiver<Event>,
+    mut tell: impl FnMut(&Event),
+) -> T {
+    let mut work = std::pin::pin!(work);
+    let result = loop {
+        tokio::select! {
+            biased;
+            Some(event) = events.recv() => tell(&event),
+            result = &mut work => break result,
+        }
+    };
+    while let Ok(event) = events.try_recv() {
+        tell(&event);
+    }
+    result
+}
+
+/// A line with the time since the beginning.
+pub fn stamped(at: Duration, text: &str) -> String {
+    let seconds = at.as_secs();
+    format!("{:>4}:{:02}  {text}", seconds / 60, seconds % 60)
+}
+
 #[expect(clippy::print_stdout, reason = "one JSON line an event, as asked for")]
 fn json_line(event: &Event) {
     if let Ok(line) = serde_json::to_string(event) {
@@ -122,12 +148,7 @@ impl Lines {
         if self.style.quiet {
             return;
         }
-        let text = format!(
-            "{:>4}:{:02}  {}",
-            at.as_secs() / 60,
-            at.as_secs() % 60,
-            clean(text)
-        );
+        let text = stamped(at, &clean(text));
         if self.style.live {
             self.all.suspend(|| eprintln!("{text}"));
         } else {

@@ -21,6 +21,8 @@ use unifi_client::{
     NewDnsRecord, PastClient, RecordType, Site, Upstream,
 };
 
+use crate::diagnostic::Diagnostic;
+
 /// Which system an error came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -89,6 +91,16 @@ impl fmt::Display for PortError {
 }
 
 impl std::error::Error for PortError {}
+
+impl From<&PortError> for Diagnostic {
+    /// The call that failed, with its next step.
+    fn from(error: &PortError) -> Self {
+        Self {
+            hint: error.hint.clone(),
+            ..Self::error(error.to_string())
+        }
+    }
+}
 
 impl fmt::Debug for Ports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,11 @@
 //! Unified diffs as they are printed: in colour on terminals, without values that may be secret.
 
+use std::fmt::Write as _;
+
 use super::snippet::may_hold_secret;
 use super::{Screen, clean};
+
+const LONGEST_KEY: usize = 40;
 
 /// What of a diff is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,41 +30,47 @@ impl Shown {
 impl Screen {
     /// Prints a unified diff.
     pub fn print_diff(&mut self, diff: &str, shown: Shown) {
-        let mut before = "";
-        for line in diff.lines() {
-            let hidden = shown == Shown::NoSecrets && hides(before, line);
-            let text = if hidden {
-                masked(line)
+        let text = match shown {
+            Shown::Everything => diff,
+            Shown::NoSecrets => &without_secrets(diff, "hidden, it may be secret: --show-secrets"),
+        };
+        for line in text.lines() {
+            if self.color {
+                self.print(&colored(line));
             } else {
-                line.to_owned()
-            };
-            let text = if self.color { colored(&text) } else { text };
-            self.print(&text);
-            before = line;
+                self.print(line);
+            }
         }
     }
 }
 
-fn hides(before: &str, line: &str) -> bool {
-    let content = |line: &'_ str| line.get(1..).unwrap_or_default().to_owned();
-    !line.starts_with("@@") && may_hold_secret(&content(before), &content(line))
+/// A diff with a remark in place of the values that may be secret.
+pub fn without_secrets(diff: &str, remark: &str) -> String {
+    let mut before = "";
+    let mut shown = String::new();
+    for line in diff.lines() {
+        let content = line.get(1..).unwrap_or_default();
+        if !line.starts_with("@@") && may_hold_secret(before, content) {
+            let sign = line.get(..1).unwrap_or_default();
+            // Writing to a string cannot fail.
+            let _ = writeln!(shown, "{sign}{}({remark})", indent_and_key(content));
+        } else {
+            shown.push_str(line);
+            shown.push('\n');
+        }
+        before = content;
+    }
+    shown
 }
 
-/// The line's sign and key, without its value.
-fn masked(line: &str) -> String {
-    let end = line.find(": ").map_or_else(
-        || line.len() - line.get(1..).unwrap_or_default().trim_start().len(),
-        |colon| colon + 2,
-    );
-    format!(
-        "{}(hidden, it may be secret: --show-secrets)",
-        clean_start(line.get(..end).unwrap_or_default())
-    )
-}
-
-fn clean_start(text: &str) -> String {
-    let indent = text.len() - text.trim_start().len();
-    format!("{}{}", &text[..indent], clean(&text[indent..]))
+/// What stands before a value. What is too long for a key may be a value itself.
+fn indent_and_key(content: &str) -> String {
+    let text = content.trim_start();
+    let indent = &content[..content.len() - text.len()];
+    match text.split_once(':') {
+        Some((key, _)) if key.len() <= LONGEST_KEY => format!("{indent}{}: ", clean(key)),
+        _ => indent.to_owned(),
+    }
 }
 
 fn colored(line: &str) -> String {
@@ -92,12 +102,8 @@ mod tests {
             ),
             ("@@ -1,2 +3,4 @@", "@@ -1,2 +3,4 @@"),
         ] {
-            let shown = if hides("", line) {
-                masked(line)
-            } else {
-                line.to_owned()
-            };
-            assert_eq!(shown, expected);
+            let shown = without_secrets(line, "hidden, it may be secret: --show-secrets");
+            assert_eq!(shown.trim_end(), expected);
         }
     }
 }

@@ -30,14 +30,23 @@ pub fn find(path: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
     if !about.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut files = Vec::new();
-    walk(path, &mut files).map_err(|error| cannot(&error))?;
+    let files = yaml_files(path).map_err(|error| cannot(&error))?;
     if files.is_empty() {
         let error = Diagnostic::error("no YAML file in this directory or below it")
             .at(file(path))
             .hint("names of YAML files end in .yaml or .yml");
         return Err(error);
     }
+    Ok(files)
+}
+
+/// The YAML files of a directory and those below it, in the order of their names.
+///
+/// # Errors
+/// A directory cannot be read.
+pub fn yaml_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    walk(directory, &mut files)?;
     Ok(files)
 }
 

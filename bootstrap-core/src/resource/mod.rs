@@ -27,7 +27,7 @@ use std::path::Path;
 use omni_client::Resource;
 
 use self::fields::Findings;
-pub use self::files::{Input, find};
+pub use self::files::{Input, find, yaml_files};
 pub use self::provider_data::Block;
 use self::shape::joined;
 use crate::diagnostic::{Diagnostic, Origin};

@@ -3,7 +3,6 @@
 mod omnictl;
 mod report;
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use bootstrap_core::diagnostic::{Diagnostic, Severity};
@@ -12,7 +11,7 @@ use bootstrap_core::resource::write::{self, Step};
 use bootstrap_core::resource::{self, Input};
 
 use self::report::{Outcome, Report};
-use super::{Session, finding};
+use super::Session;
 use crate::args::Output;
 use crate::output::Screen;
 use crate::run::{Exit, Failure, block_on};
@@ -113,7 +112,7 @@ async fn write_all(
             Ok(written) => report.add(step, Outcome::Written(written), screen),
             Err(error) => {
                 let name = resource::name(&step.document.resource);
-                let mut error = finding(&error);
+                let mut error = Diagnostic::from(&error);
                 error.message = format!("{name}: {}", error.message);
                 report.add(step, Outcome::Failed(&error.message), screen);
                 failed = Some(error.at(step.document.origin.clone()));
@@ -133,9 +132,6 @@ async fn write_all(
 }
 
 fn standard_input() -> Result<String, Failure> {
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| Failure::new(Exit::Refused, &error, None))?;
-    Ok(text)
+    std::io::read_to_string(std::io::stdin())
+        .map_err(|error| Failure::new(Exit::Refused, &error, None))
 }

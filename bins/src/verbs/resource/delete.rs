@@ -14,6 +14,7 @@ use crate::args::duration;
 use crate::compat;
 use crate::opened::diagnostics;
 use crate::output::{Screen, clean};
+use crate::progress::tell_while;
 use crate::run::{Exit, Failure, block_on};
 use crate::signals;
 
@@ -112,11 +113,11 @@ async fn remove(
 ) -> Written {
     let actions: Vec<Action> = resources.into_iter().map(Action::deletion).collect();
     let all: Vec<&Action> = actions.iter().collect();
-    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let (sender, receiver) = mpsc::unbounded_channel();
     let events = Events::new(sender);
     let (omni, clock) = (ports.omni.as_ref(), ports.clock.as_ref());
-    let mut removal = std::pin::pin!(write_resources(omni, clock, &all, how, &events));
-    let mut tell = |event: &Event| match event {
+    let removal = write_resources(omni, clock, &all, how, &events);
+    tell_while(removal, receiver, |event| match event {
         _ if session.compat => {}
         Event::Done { id, .. } => {
             let gone = actions.iter().find(|action| action.id == *id);
@@ -127,18 +128,8 @@ async fn remove(
         }
         Event::Waiting { what } => screen.note(&format!("waiting for {}", clean(what))),
         _ => {}
-    };
-    let written = loop {
-        tokio::select! {
-            biased;
-            Some(event) = receiver.recv() => tell(&event),
-            written = &mut removal => break written,
-        }
-    };
-    while let Ok(event) = receiver.try_recv() {
-        tell(&event);
-    }
-    written
+    })
+    .await
 }
 
 fn outcome(written: Written, session: &Session, screen: &mut Screen) -> Result<Exit, Failure> {

@@ -76,11 +76,3 @@ impl Session<'_> {
         })
     }
 }
-
-/// A failed call with its next step.
-fn finding(error: &PortError) -> Diagnostic {
-    Diagnostic {
-        hint: error.hint.clone(),
-        ..Diagnostic::error(error.to_string())
-    }
-}

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bootstrap_core::apply::SIDE_BY_SIDE;
 use bootstrap_core::observe::observe_removal;
-use bootstrap_core::plan::{cluster_removal, render_action, summary_of_resources};
+use bootstrap_core::plan::cluster_removal;
 
+use super::planned::print_changes;
 use super::written::{Run, carry_out};
 use super::{Source, exact};
 use crate::args::{Format, Output, duration};
@@ -117,10 +118,7 @@ async fn delete(
     }
     if arguments.output.format == Format::Table {
         if !screen.quiet || arguments.dry_run {
-            for action in &plan.actions {
-                screen.print(&render_action(action));
-            }
-            screen.print(&summary_of_resources(&plan));
+            print_changes(&plan, screen);
         }
     } else if arguments.dry_run {
         screen.document(arguments.output.format, &plan.redacted())?;

@@ -1,15 +1,11 @@
 //! `diff`: what a sync would change.
 
-use bootstrap_core::observe::observe_template;
-use bootstrap_core::plan::{
-    Change, Compared, Plan, Rules, diff, plan_cluster, render_action, summary_of_resources,
-};
-use bootstrap_core::site::ClusterIntent;
+use bootstrap_core::plan::{Plan, Rules};
 
-use super::render::now;
+use super::planned::{plans, print_diffs};
 use super::{Source, exact};
 use crate::args::{Format, Output};
-use crate::compat::{Compat, failed_call};
+use crate::compat::Compat;
 use crate::omni::Omni;
 use crate::opened;
 use crate::output::{Screen, diff::Shown};
@@ -64,10 +60,18 @@ pub fn run(
         return block_on(exact::diff(&arguments.source, omni, screen));
     }
     let clusters = arguments.source.clusters()?;
-    let plans = block_on(plans(&clusters, omni, arguments.choice.rules()))?;
+    let plans = block_on(async {
+        let connected = omni.connect(false).await?;
+        plans(
+            &clusters,
+            connected.ports.omni.as_ref(),
+            arguments.choice.rules(),
+        )
+        .await
+    })?;
     if arguments.output.format == Format::Table {
         for plan in &plans {
-            print_changes(plan, Shown::of(arguments.choice.show_secrets), screen);
+            print_diffs(plan, Shown::of(arguments.choice.show_secrets), screen);
         }
     } else {
         let shown: Vec<Plan> = plans.iter().map(Plan::redacted).collect();
@@ -82,34 +86,4 @@ pub fn run(
         }
     }
     Ok(exit)
-}
-
-async fn plans(
-    clusters: &[ClusterIntent],
-    omni: &Omni,
-    rules: Rules,
-) -> Result<Vec<Plan>, Failure> {
-    let connected = omni.connect(false).await?;
-    let mut plans = Vec::new();
-    for cluster in clusters {
-        let view = observe_template(cluster, connected.ports.omni.as_ref(), true)
-            .await
-            .map_err(|error| failed_call(&error, Exit::Refused, false))?;
-        plans.push(plan_cluster(cluster, &view, rules));
-    }
-    Ok(plans)
-}
-
-/// Prints each change with its consequences and its diff, then the summary.
-pub(super) fn print_changes(plan: &Plan, shown: Shown, screen: &mut Screen) {
-    let created = now();
-    for action in &plan.actions {
-        screen.print(&render_action(action));
-        let text = diff(&action.change, &created, Compared::Decided);
-        // What goes is known by its name: its contents would only hide what is changed.
-        if !matches!(action.change, Change::DeleteResource { .. }) {
-            screen.print_diff(&text, shown);
-        }
-    }
-    screen.print(&summary_of_resources(plan));
 }

@@ -14,6 +14,7 @@ use super::source::as_omnictl;
 use crate::compat;
 use crate::omni::Omni;
 use crate::output::{Screen, diff::Shown};
+use crate::progress::tell_while;
 use crate::run::{Exit, Failure};
 
 const RULES: Rules = Rules {
@@ -166,7 +167,7 @@ fn line(verb: &str, action: &Action, screen: &mut Screen) {
 
 async fn write(actions: &[&Action], ports: &Ports, screen: &mut Screen) -> Result<(), Failure> {
     let _ = screen.flush();
-    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let (sender, receiver) = mpsc::unbounded_channel();
     let (_never, stop) = watch::channel(false);
     let how = apply::How {
         at_once: 1,
@@ -177,17 +178,7 @@ async fn write(actions: &[&Action], ports: &Ports, screen: &mut Screen) -> Resul
     let (omni, clock) = (ports.omni.as_ref(), ports.clock.as_ref());
     let events = Events::new(sender);
     let writing = write_resources(omni, clock, actions, &how, &events);
-    let mut writing = std::pin::pin!(writing);
-    let written = loop {
-        tokio::select! {
-            biased;
-            Some(event) = receiver.recv() => destroyed(&event, actions, screen),
-            written = &mut writing => break written,
-        }
-    };
-    while let Ok(event) = receiver.try_recv() {
-        destroyed(&event, actions, screen);
-    }
+    let written = tell_while(writing, receiver, |event| destroyed(event, actions, screen)).await;
     match written.said {
         Some(text) => Err(compat::failure(text)),
         None => Ok(()),

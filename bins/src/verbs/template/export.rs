@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use bootstrap_core::diagnostic::Diagnostic;
 use bootstrap_core::observe::cluster_resources;
 use bootstrap_core::ports::{Omni as Port, PortError};
 use bootstrap_core::resource::print;
@@ -124,11 +125,9 @@ fn no_cluster(cluster: &str, compat: bool) -> Failure {
             "error getting cluster {quoted}: rpc error: code = NotFound desc = resource Clusters.omni.sidero.dev(default/{cluster}@undefined) doesn't exist"
         ));
     }
-    let mut failure = Failure::message(Exit::Error, format!("there is no cluster {quoted}"));
-    for finding in &mut failure.findings {
-        finding.hint = Some("check the name, and that this is the Omni it is in".to_owned());
-    }
-    failure
+    let finding = Diagnostic::error(format!("there is no cluster {quoted}"))
+        .hint("check the name, and that this is the Omni it is in");
+    Failure::findings(Exit::Error, vec![finding])
 }
 
 /// Classes that are gone since are left out: the machine set then shows it.
@@ -160,11 +159,8 @@ fn must_not_exist(file: &Path, force: bool, compat: bool) -> Result<(), Failure>
             "failed to open output file: open {shown}: file exists"
         )));
     }
-    let mut failure = Failure::message(Exit::Error, format!("{shown} exists"));
-    for finding in &mut failure.findings {
-        finding.hint = Some("--force overwrites it".to_owned());
-    }
-    Err(failure)
+    let finding = Diagnostic::error(format!("{shown} exists")).hint("--force overwrites it");
+    Err(Failure::findings(Exit::Error, vec![finding]))
 }
 
 fn cannot_write(file: &Path, error: &std::io::Error) -> Failure {

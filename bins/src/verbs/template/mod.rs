@@ -4,6 +4,7 @@ pub mod delete;
 pub mod diff;
 mod exact;
 pub mod export;
+mod planned;
 pub mod render;
 mod source;
 pub mod status;

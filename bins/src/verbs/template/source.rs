@@ -1,9 +1,10 @@
 //! Where templates come from: a file, a directory or standard input.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bootstrap_core::diagnostic::Diagnostic;
+use bootstrap_core::resource::yaml_files;
 use bootstrap_core::site::{self, ClusterIntent};
 use bootstrap_core::template::{self, LoadOptions, Template};
 
@@ -111,15 +112,12 @@ impl Source {
             text: None,
         };
         if self.file == Path::new("-") {
-            let mut text = String::new();
-            io::stdin()
-                .read_to_string(&mut text)
+            let text = io::read_to_string(io::stdin())
                 .map_err(|error| unreadable("standard input", &error))?;
             options.text = Some(text);
         } else if self.file.is_dir() {
             options.allowed_dir = Some(self.allowed_in_directory()?);
-            let mut files = Vec::new();
-            walk(&self.file, &mut files)
+            let files = yaml_files(&self.file)
                 .map_err(|error| unreadable(&self.file.display().to_string(), &error))?;
             if files.is_empty() {
                 let error =
@@ -160,24 +158,4 @@ pub(super) fn as_omnictl(
 
 fn unreadable(what: &str, error: &io::Error) -> Failure {
     Failure::message(Exit::Refused, format!("{what} cannot be read: {error}"))
-}
-
-/// Template files below a directory, by name.
-fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    let mut entries: Vec<_> = std::fs::read_dir(directory)?.collect::<Result<_, _>>()?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        // Links to directories are not followed, so there are no circles.
-        if entry.file_type()?.is_dir() {
-            walk(&path, files)?;
-        } else if path
-            .extension()
-            .and_then(|extension| extension.to_str())
-            .is_some_and(|extension| matches!(extension.to_lowercase().as_str(), "yaml" | "yml"))
-        {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use bootstrap_core::apply::SIDE_BY_SIDE;
-use bootstrap_core::observe::observe_template;
-use bootstrap_core::plan::{Plan, plan_cluster, render_action, summary_of_resources};
+use bootstrap_core::diagnostic::Diagnostic;
+use bootstrap_core::plan::Plan;
 use bootstrap_core::site::ClusterIntent;
 
-use super::diff::{Choice, print_changes};
+use super::diff::Choice;
+use super::planned::{plan_of, plans, print_changes, print_diffs};
 use super::written::{Run, carry_out};
 use super::{Source, exact};
 use crate::args::{Format, Output, duration};
-use crate::compat::{Compat, failed_call};
+use crate::compat::Compat;
 use crate::omni::Omni;
 use crate::opened;
 use crate::output::{Screen, diff::Shown};
@@ -65,13 +66,7 @@ pub fn run(
         let connected = omni.connect(false).await?;
         let port = connected.ports.omni.as_ref();
         let stop = signals::listen();
-        let mut plans = Vec::new();
-        for cluster in &clusters {
-            let view = observe_template(cluster, port, true)
-                .await
-                .map_err(|error| failed_call(&error, Exit::Refused, false))?;
-            plans.push(plan_cluster(cluster, &view, arguments.choice.rules()));
-        }
+        let plans = plans(&clusters, port, arguments.choice.rules()).await?;
         if let Some(exit) = show(&plans, arguments, verbose, screen)? {
             return Ok(exit);
         }
@@ -110,12 +105,9 @@ fn show(
         // A plan that cannot be carried out would only hide why.
         for plan in plans.iter().filter(|_| is_asked_for && !is_blocked) {
             if verbose {
-                print_changes(plan, Shown::of(arguments.choice.show_secrets), screen);
+                print_diffs(plan, Shown::of(arguments.choice.show_secrets), screen);
             } else {
-                for action in &plan.actions {
-                    screen.print(&render_action(action));
-                }
-                screen.print(&summary_of_resources(plan));
+                print_changes(plan, screen);
             }
         }
     } else if arguments.dry_run {
@@ -140,15 +132,12 @@ async fn look_again(
     arguments: &Sync,
     screen: &mut Screen,
 ) -> Result<Exit, Failure> {
-    let view = observe_template(cluster, run.ports.omni.as_ref(), false)
-        .await
-        .map_err(|error| failed_call(&error, Exit::Refused, false))?;
-    let mut left = plan_cluster(cluster, &view, arguments.choice.rules());
+    let omni = run.ports.omni.as_ref();
+    let left = plan_of(cluster, omni, arguments.choice.rules(), false).await?;
     if left.is_empty() {
         return Ok(Exit::Done);
     }
-    left.warnings.clear();
-    screen.findings(&[bootstrap_core::diagnostic::Diagnostic::error(format!(
+    screen.findings(&[Diagnostic::error(format!(
         "{} is not as its template says: somebody else changes it at the same time",
         cluster.name
     ))

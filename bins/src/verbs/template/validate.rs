@@ -1,15 +1,15 @@
 //! `validate`: what is wrong with templates, all of it at once.
 
 use bootstrap_core::diagnostic::{Diagnostic, Severity};
-use bootstrap_core::observe::observe_template;
-use bootstrap_core::plan::{Rules, foreseen, plan_cluster};
+use bootstrap_core::plan::{Rules, foreseen};
 use bootstrap_core::site::{ClusterIntent, cluster_of};
 use bootstrap_core::template;
 use serde::Serialize;
 
 use super::Source;
+use super::planned::plans;
 use crate::args::{Format, Output};
-use crate::compat::{self, Compat, failed_call};
+use crate::compat::{self, Compat};
 use crate::omni::Omni;
 use crate::opened::diagnostics;
 use crate::output::Screen;
@@ -92,11 +92,8 @@ fn as_omnictl(source: &Source) -> Result<Exit, Failure> {
 async fn ask(clusters: &[ClusterIntent], omni: &Omni) -> Result<Vec<Diagnostic>, Failure> {
     let connected = omni.connect(false).await?;
     let mut findings = Vec::new();
-    for cluster in clusters {
-        let view = observe_template(cluster, connected.ports.omni.as_ref(), true)
-            .await
-            .map_err(|error| failed_call(&error, Exit::Refused, false))?;
-        let plan = plan_cluster(cluster, &view, Rules::default());
+    let omni = connected.ports.omni.as_ref();
+    for plan in plans(clusters, omni, Rules::default()).await? {
         for part in [plan.blockers, plan.needs_person, plan.warnings] {
             findings.extend(diagnostics(&part));
         }

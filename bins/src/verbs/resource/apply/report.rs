@@ -1,13 +1,13 @@
 //! What was done, resource by resource.
 
-use bootstrap_core::resource::print;
 use bootstrap_core::resource::write::{self, Change, Step, Written};
-use bootstrap_core::resource::{self};
+use bootstrap_core::resource::{self, print};
 use serde_json::{Value, json};
 use similar::TextDiff;
 
 use crate::args::Format;
-use crate::output::{Screen, clean, without_secrets};
+use crate::output::diff::without_secrets;
+use crate::output::{Screen, clean};
 use crate::run::Failure;
 
 /// How it went with one resource.
@@ -157,5 +157,5 @@ fn difference(step: &Step) -> String {
         .unified_diff()
         .context_radius(2)
         .to_string();
-    without_secrets(&text)
+    without_secrets(&text, "hidden: it may be a secret")
 }

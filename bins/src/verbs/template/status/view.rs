@@ -3,13 +3,14 @@
 
 use std::collections::HashSet;
 use std::io::IsTerminal as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bootstrap_core::cluster_status::{Line, Report, lines, omnictl_lines};
 use bootstrap_core::ports::PortError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::{Screen, paint};
+use crate::progress::stamped;
 
 /// Where reports go.
 pub(super) struct View {
@@ -117,9 +118,4 @@ fn painted(lines: &[Line], color: bool) -> String {
         .iter()
         .map(|line| paint::line(line, color) + "\n")
         .collect()
-}
-
-fn stamped(elapsed: Duration, text: &str) -> String {
-    let seconds = elapsed.as_secs();
-    format!("{:>4}:{:02}  {text}", seconds / 60, seconds % 60)
 }

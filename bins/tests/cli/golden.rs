@@ -221,6 +221,21 @@ pub(crate) fn differences(case: &Case, ours: &Finished) -> Option<String> {
     (!told.is_empty()).then(|| format!("{}\n{told}", case.name))
 }
 
+/// Plays a case from its preparation to its end: how its command ended, and what it left written.
+pub(crate) async fn played<W>(
+    site: &Loopback,
+    case: &Case,
+    compat: bool,
+    written: impl Fn(&Loopback) -> W,
+) -> (Finished, W) {
+    let stage = Stage::set(site, case, compat);
+    stage.prepare().await;
+    let finished = stage.play().await;
+    let left = written(site);
+    stage.clear().await;
+    (finished, left)
+}
+
 /// Machine classes that the cases make, by what they mean.
 fn classes(site: &Loopback) -> Vec<String> {
     site.world.look(|state| {
@@ -246,20 +261,12 @@ async fn resources_are_handled_as_omnictl_does() {
     assert_eq!(cases.len(), 22);
     let mut failures = Vec::new();
     for case in &cases {
-        let stage = Stage::set(&site, case, true);
-        stage.prepare().await;
-        let finished = stage.play().await;
+        let (finished, theirs) = played(&site, case, true, classes).await;
         failures.extend(differences(case, &finished));
-        let theirs = classes(&site);
-        stage.clear().await;
         assert_eq!(classes(&site), [""; 0], "{} leaves something", case.name);
 
         // The same in this program's own way ends in the same resources.
-        let stage = Stage::set(&site, case, false);
-        stage.prepare().await;
-        stage.play().await;
-        let ours = classes(&site);
-        stage.clear().await;
+        let (_, ours) = played(&site, case, false, classes).await;
         // Where omnictl writes half of what it was given, nothing is written here.
         if case.name.starts_with("53") {
             assert_eq!(ours, [""; 0]);

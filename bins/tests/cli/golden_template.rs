@@ -9,7 +9,7 @@ use bootstrap_core::ports::Omni as _;
 use site_simulator::Faults;
 use site_simulator::in_memory::omni::Omni;
 
-use crate::golden::{Case, Stage, cases, differences};
+use crate::golden::{Case, Stage, cases, differences, played};
 use crate::harness::{Loopback, example};
 
 async fn open() -> Loopback {
@@ -70,19 +70,11 @@ async fn templates_are_handled_as_omnictl_does() {
     assert_eq!(cases.len(), 21);
     let mut failures = Vec::new();
     for case in &cases {
-        let stage = Stage::set(&site, case, true);
-        stage.prepare().await;
-        let finished = stage.play().await;
+        let (finished, theirs) = played(&site, case, true, written).await;
         failures.extend(differences(case, &finished));
-        let theirs = written(&site);
-        stage.clear().await;
 
         // The same in this program's own way ends in the same resources.
-        let stage = Stage::set(&site, case, false);
-        stage.prepare().await;
-        stage.play().await;
-        let ours = written(&site);
-        stage.clear().await;
+        let (_, ours) = played(&site, case, false, written).await;
         if ours != theirs {
             failures.push(format!("{}\n{ours}--- as omnictl:\n{theirs}", case.name));
         }

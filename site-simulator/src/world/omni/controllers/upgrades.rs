@@ -180,20 +180,13 @@ fn talos(state: &mut State, now: Duration, cluster: &Resource, members: &[Member
     let version = text(cluster, "talos_version");
     let outdated: Vec<&Member> = members.iter().filter(|member| !member.is_current).collect();
     let mut spec = Map::new();
+    let kind = kinds::TALOS_UPGRADE_STATUSES;
     if outdated.is_empty() {
-        let kind = kinds::TALOS_UPGRADE_STATUSES;
         if is_done(state, kind, &cluster.metadata.id, version) {
             return true;
         }
         done(state, &mut spec, version, kinds::TALOS_VERSIONS);
-        put(
-            state,
-            now,
-            kinds::TALOS_UPGRADE_STATUSES,
-            cluster,
-            Labels::new(),
-            spec,
-        );
+        put(state, now, kind, cluster, Labels::new(), spec);
         return true;
     }
     let mut current = outdated.iter().find(|member| !member.running).copied();
@@ -212,23 +205,8 @@ fn talos(state: &mut State, now: Duration, cluster: &Resource, members: &[Member
     };
     let at = members.len() - outdated.len() + 1;
     let status = format!("updating machines {at}/{}", members.len());
-    under_way(
-        state,
-        &mut spec,
-        kinds::TALOS_UPGRADE_STATUSES,
-        cluster,
-        &step,
-        &status,
-    );
-    spec.insert("current_upgrade_version".to_owned(), json!(version));
-    put(
-        state,
-        now,
-        kinds::TALOS_UPGRADE_STATUSES,
-        cluster,
-        Labels::new(),
-        spec,
-    );
+    under_way(state, &mut spec, kind, cluster, (&step, &status), version);
+    put(state, now, kind, cluster, Labels::new(), spec);
     false
 }
 
@@ -285,8 +263,7 @@ fn kubernetes(
             } else {
                 "waiting for the cluster to be ready"
             };
-            under_way(state, &mut spec, kind, cluster, &step, status);
-            spec.insert("current_upgrade_version".to_owned(), json!(version));
+            under_way(state, &mut spec, kind, cluster, (&step, status), &version);
         }
     }
     put(state, now, kind, cluster, labels, spec);
@@ -360,8 +337,8 @@ fn under_way(
     spec: &mut Map<String, Value>,
     kind: KindRef,
     cluster: &Resource,
-    step: &str,
-    status: &str,
+    (step, status): (&str, &str),
+    version: &str,
 ) {
     spec.insert("phase".to_owned(), json!(UPGRADING));
     spec.insert("step".to_owned(), json!(step));
@@ -370,6 +347,7 @@ fn under_way(
     if let Some(last) = before.and_then(|status| status.spec.get("last_upgrade_version")) {
         spec.insert("last_upgrade_version".to_owned(), last.clone());
     }
+    spec.insert("current_upgrade_version".to_owned(), json!(version));
 }
 
 fn put(

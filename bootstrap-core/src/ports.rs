@@ -92,6 +92,35 @@ impl fmt::Display for PortError {
 
 impl std::error::Error for PortError {}
 
+impl PortError {
+    /// An error in our own words, without a next step.
+    pub fn new(system: System, failure: Failure, message: impl Into<String>) -> Self {
+        Self {
+            system,
+            failure,
+            message: message.into(),
+            hint: None,
+            said: None,
+        }
+    }
+
+    /// With the next step.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// Something is not what the plan was made from.
+    pub(crate) fn changed(system: System, what: &str) -> Self {
+        let message = format!("{what} was changed by somebody else since the plan was made");
+        Self::new(system, Failure::Conflict, message)
+            .hint("run it again: a new plan shows what is left")
+    }
+}
+
 impl From<&PortError> for Diagnostic {
     /// The call that failed, with its next step.
     fn from(error: &PortError) -> Self {

@@ -94,13 +94,11 @@ fn counts_down(counter: &AtomicU32) -> bool {
 impl Contended {
     fn answer(&self, outcome: PortResult<()>) -> PortResult<()> {
         if counts_down(&self.lost) {
-            return Err(PortError {
-                system: System::Omni,
-                failure: Failure::Unreachable,
-                message: "the connection broke".to_owned(),
-                hint: None,
-                said: None,
-            });
+            return Err(PortError::new(
+                System::Omni,
+                Failure::Unreachable,
+                "the connection broke".to_owned(),
+            ));
         }
         outcome
     }

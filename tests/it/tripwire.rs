@@ -93,13 +93,11 @@ impl Tripwire {
             self.dead().await;
         }
         if self.point == Point::Lost(number) {
-            return Err(PortError {
+            return Err(PortError::new(
                 system,
-                failure: Failure::Unreachable,
-                message: "the connection was closed before the answer came".to_owned(),
-                hint: None,
-                said: None,
-            });
+                Failure::Unreachable,
+                "the connection was closed before the answer came".to_owned(),
+            ));
         }
         answer
     }

@@ -54,13 +54,11 @@ impl Dns for Port {
                 .map(|answer| answer.data.to_string().trim_end_matches('.').to_owned())
                 .collect()),
             Err(error) if error.is_no_records_found() || error.is_nx_domain() => Ok(Vec::new()),
-            Err(error) => Err(PortError {
-                system: System::Dns,
-                failure: Failure::Unreachable,
-                message: format!("the resolver does not answer for {name}: {error}"),
-                hint: None,
-                said: None,
-            }),
+            Err(error) => Err(PortError::new(
+                System::Dns,
+                Failure::Unreachable,
+                format!("the resolver does not answer for {name}: {error}"),
+            )),
         }
     }
 }

@@ -24,11 +24,12 @@ impl Port {
                 other => chain(other),
             };
             PortError {
-                system: System::Proxmox(self.provider.clone()),
-                failure: failure(&error),
-                message,
                 hint: error.hint(),
-                said: None,
+                ..PortError::new(
+                    System::Proxmox(self.provider.clone()),
+                    failure(&error),
+                    message,
+                )
             }
         })
     }

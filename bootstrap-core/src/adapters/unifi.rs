@@ -28,11 +28,8 @@ fn port_error(error: &Error) -> PortError {
         other => chain(other),
     };
     PortError {
-        system: System::Unifi,
-        failure,
-        message,
         hint: error.hint().map(str::to_owned),
-        said: None,
+        ..PortError::new(System::Unifi, failure, message)
     }
 }
 

@@ -367,27 +367,22 @@ fn value(gpu: &SlotGpu) -> String {
 }
 
 fn refused(place: &Place, message: &str) -> PortError {
-    PortError {
-        system: System::Proxmox(place.provider.clone()),
-        failure: Failure::Invalid,
-        message: format!("not attached to {}: {message}", place.request),
-        hint: Some(
-            "a start that fails is never retried by the provider, so nothing was written"
-                .to_owned(),
-        ),
-        said: None,
-    }
+    PortError::new(
+        System::Proxmox(place.provider.clone()),
+        Failure::Invalid,
+        format!("not attached to {}: {message}", place.request),
+    )
+    .hint("a start that fails is never retried by the provider, so nothing was written")
 }
 
 fn not_ours(place: &Place) -> PortError {
-    PortError {
-        system: System::Proxmox(place.provider.clone()),
-        failure: Failure::Conflict,
-        message: format!(
+    PortError::new(
+        System::Proxmox(place.provider.clone()),
+        Failure::Conflict,
+        format!(
             "VM {} on {} is not {} any more",
             place.vmid, place.node, place.request
         ),
-        hint: Some("VM ids are reused: run it again".to_owned()),
-        said: None,
-    }
+    )
+    .hint("VM ids are reused: run it again")
 }

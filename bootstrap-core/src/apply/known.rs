@@ -48,23 +48,7 @@ pub(super) async fn carry_out(run: &Run, change: &Change) -> PortResult<String> 
 }
 
 fn other(system: System, message: impl Into<String>) -> PortError {
-    PortError {
-        system,
-        failure: Failure::Other,
-        message: message.into(),
-        hint: None,
-        said: None,
-    }
-}
-
-fn changed(system: System, what: &str) -> PortError {
-    PortError {
-        system,
-        failure: Failure::Conflict,
-        message: format!("{what} was changed by somebody else since the plan was made"),
-        hint: Some("run it again: a new plan shows what is left".to_owned()),
-        said: None,
-    }
+    PortError::new(system, Failure::Other, message)
 }
 
 fn gateway(run: &Run) -> PortResult<&dyn Gateway> {
@@ -111,7 +95,7 @@ async fn is_there(gateway: &dyn Gateway, site: &Site, wanted: &NewDnsRecord) -> 
         if has(&wanted.value) {
             there = true;
         } else if !is_declared {
-            return Err(changed(
+            return Err(PortError::changed(
                 System::Unifi,
                 &format!("the DNS record {}", wanted.name),
             ));
@@ -164,7 +148,7 @@ async fn create_mapping(
     let created = port.create_pci_mapping(&wanted).await;
     match find().await? {
         Some(found) if found.map == wanted.map => Ok("made".to_owned()),
-        Some(_) => Err(changed(system, &format!("the mapping {id}"))),
+        Some(_) => Err(PortError::changed(system, &format!("the mapping {id}"))),
         None => Err(created
             .err()
             .unwrap_or_else(|| other(system, "Proxmox took the mapping but does not list it"))),

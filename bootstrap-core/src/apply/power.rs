@@ -110,14 +110,12 @@ pub(super) async fn ended(
 }
 
 fn failed(place: &Place, message: &str) -> PortError {
-    PortError {
-        system: System::Proxmox(place.provider.clone()),
-        failure: Failure::Other,
-        message: format!(
+    PortError::new(
+        System::Proxmox(place.provider.clone()),
+        Failure::Other,
+        format!(
             "{} (VM {} on {}): {message}",
             place.request, place.vmid, place.node
         ),
-        hint: None,
-        said: None,
-    }
+    )
 }

@@ -40,15 +40,16 @@ pub(super) async fn reserve(
         Some(now) if now.use_fixed_ip && now.fixed_ip == Some(wanted.address) => {
             one_holder(gateway, wanted.address, mac).await
         }
-        _ => Err(written.err().unwrap_or_else(|| PortError {
-            system: System::Unifi,
-            failure: Failure::Other,
-            message: format!(
-                "the gateway took the reservation of {} for {mac} but does not show it",
-                wanted.address
-            ),
-            hint: Some("look at the client in the gateway".to_owned()),
-            said: None,
+        _ => Err(written.err().unwrap_or_else(|| {
+            PortError::new(
+                System::Unifi,
+                Failure::Other,
+                format!(
+                    "the gateway took the reservation of {} for {mac} but does not show it",
+                    wanted.address
+                ),
+            )
+            .hint("look at the client in the gateway")
         })),
     }
 }
@@ -122,13 +123,12 @@ async fn check_free(
     };
     match holder(lists, address, Some(mac)) {
         None => Ok(()),
-        Some(holder) => Err(PortError {
-            system: System::Unifi,
-            failure: Failure::Conflict,
-            message: format!("{address} is {holder} since the plan was made"),
-            hint: Some("run it again: the machine gets another address of its pool".to_owned()),
-            said: None,
-        }),
+        Some(holder) => Err(PortError::new(
+            System::Unifi,
+            Failure::Conflict,
+            format!("{address} is {holder} since the plan was made"),
+        )
+        .hint("run it again: the machine gets another address of its pool")),
     }
 }
 
@@ -140,12 +140,11 @@ async fn one_holder(gateway: &dyn Gateway, address: Ipv4Addr, mac: Mac) -> PortR
     });
     match other {
         None => Ok(()),
-        Some(other) => Err(PortError {
-            system: System::Unifi,
-            failure: Failure::Conflict,
-            message: format!("{address} is reserved for {mac} and for {}", other.mac),
-            hint: Some("another run made the second reservation: run it again".to_owned()),
-            said: None,
-        }),
+        Some(other) => Err(PortError::new(
+            System::Unifi,
+            Failure::Conflict,
+            format!("{address} is reserved for {mac} and for {}", other.mac),
+        )
+        .hint("another run made the second reservation: run it again")),
     }
 }

@@ -223,24 +223,12 @@ impl Writer<'_> {
     }
 }
 
-fn refused(message: &str) -> PortError {
-    PortError {
-        system: System::Omni,
-        failure: Failure::Other,
-        message: message.to_owned(),
-        hint: None,
-        said: None,
-    }
+fn refused(message: impl Into<String>) -> PortError {
+    PortError::new(System::Omni, Failure::Other, message)
 }
 
 fn changed(id: &str) -> PortError {
-    PortError {
-        failure: Failure::Conflict,
-        hint: Some("run it again: a new plan shows what is left".to_owned()),
-        ..refused(&format!(
-            "{id} was changed by somebody else since the plan was made"
-        ))
-    }
+    PortError::changed(System::Omni, id)
 }
 
 async fn create(omni: &dyn Omni, resource: &Resource) -> PortResult<&'static str> {

@@ -445,12 +445,13 @@ fn restartable(machine: &Machine<'_>) -> Restartable {
 }
 
 async fn restart(run: &Run, place: &Place) -> PortResult<()> {
-    let refused = |message: &str| PortError {
-        system: System::Proxmox(place.provider.clone()),
-        failure: Failure::Other,
-        message: message.to_owned(),
-        hint: Some("reboot it with `talosctl reboot`".to_owned()),
-        said: None,
+    let refused = |message: &str| {
+        PortError::new(
+            System::Proxmox(place.provider.clone()),
+            Failure::Other,
+            message,
+        )
+        .hint("reboot it with `talosctl reboot`")
     };
     let Some(port) = run.ports.hypervisors.get(&place.provider) else {
         return Err(refused("it is on no Proxmox cluster of this site"));

@@ -157,12 +157,9 @@ pub(super) fn extensions_of(known: &Resource) -> PortResult<(String, Vec<String>
 
 /// A resource's spec, or an error that says whose it is.
 pub(crate) fn read<T: DeserializeOwned>(resource: &Resource) -> PortResult<T> {
-    resource.spec_as().map_err(|error| PortError {
-        system: System::Omni,
-        failure: Failure::Other,
-        message: error.to_string(),
-        hint: Some("this Omni may be newer than this program knows".to_owned()),
-        said: None,
+    resource.spec_as().map_err(|error| {
+        PortError::new(System::Omni, Failure::Other, error.to_string())
+            .hint("this Omni may be newer than this program knows")
     })
 }
 

@@ -49,13 +49,7 @@ impl Unifi {
 }
 
 fn error(failure: Failure, message: String) -> PortError {
-    PortError {
-        system: System::Unifi,
-        failure,
-        message,
-        hint: None,
-        said: None,
-    }
+    PortError::new(System::Unifi, failure, message)
 }
 
 impl From<LegacyRefusal> for PortError {

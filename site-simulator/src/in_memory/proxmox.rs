@@ -91,12 +91,12 @@ impl Proxmox {
     }
 
     fn upid(&self, text: &str) -> PortResult<Upid> {
-        Upid::parse(text).map_err(|error| PortError {
-            system: System::Proxmox(self.provider.clone()),
-            failure: Failure::Other,
-            message: error.to_string(),
-            hint: None,
-            said: None,
+        Upid::parse(text).map_err(|error| {
+            PortError::new(
+                System::Proxmox(self.provider.clone()),
+                Failure::Other,
+                error.to_string(),
+            )
         })
     }
 
@@ -115,13 +115,11 @@ impl Proxmox {
         for (field, text) in &refusal.errors {
             let _ = write!(message, " {field}: {}", text.trim().replace('\n', " "));
         }
-        PortError {
-            system: System::Proxmox(self.provider.clone()),
-            failure: failure_of(refusal),
+        PortError::new(
+            System::Proxmox(self.provider.clone()),
+            failure_of(refusal),
             message,
-            hint: None,
-            said: None,
-        }
+        )
     }
 }
 

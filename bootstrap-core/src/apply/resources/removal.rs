@@ -154,12 +154,8 @@ fn held(left: &[Resource]) -> String {
 }
 
 fn too_late(waits: &str) -> PortError {
-    PortError {
-        hint: Some(
-            "the deletion goes on in Omni: run it again to go on waiting; machines that are away, or a provider that \
-             is, hold it for as long as they are"
-                .to_owned(),
-        ),
-        ..refused(&format!("stopped while waiting for {waits}"))
-    }
+    refused(format!("stopped while waiting for {waits}")).hint(
+        "the deletion goes on in Omni: run it again to go on waiting; machines that are away, or a provider that \
+         is, hold it for as long as they are",
+    )
 }

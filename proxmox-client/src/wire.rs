@@ -93,6 +93,17 @@ fn truth(value: &Value) -> bool {
     }
 }
 
+/// The answer to a login.
+#[derive(Deserialize)]
+pub(crate) struct Login {
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) ticket: Option<String>,
+    #[serde(rename = "CSRFPreventionToken", default, deserialize_with = "text")]
+    pub(crate) csrf: Option<String>,
+    #[serde(rename = "NeedTFA", default, deserialize_with = "flag")]
+    pub(crate) need_tfa: bool,
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Version {
     pub(crate) version: String,
@@ -145,6 +156,8 @@ pub(crate) struct Guest {
     pub(crate) tags: Option<String>,
     #[serde(default, deserialize_with = "text")]
     pub(crate) lock: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) hastate: Option<String>,
 }
 
 /// A VM's options: flat, of any scalar type, open-ended.
@@ -267,6 +280,144 @@ pub(crate) struct Storage {
     pub(crate) total: Option<u64>,
     #[serde(default, deserialize_with = "int")]
     pub(crate) avail: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Volume {
+    pub(crate) volid: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) content: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) format: Option<String>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) size: Option<u64>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) ctime: Option<u64>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) vmid: Option<u64>,
+}
+
+/// What a guest agent says is wrapped once more.
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+pub(crate) struct Agent<T> {
+    #[serde(default = "Option::default")]
+    pub(crate) result: Option<T>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Interface {
+    pub(crate) name: String,
+    #[serde(rename = "hardware-address", default, deserialize_with = "text")]
+    pub(crate) mac: Option<String>,
+    /// Absent for an interface without any.
+    #[serde(rename = "ip-addresses", default)]
+    pub(crate) addresses: Option<Vec<Address>>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Address {
+    #[serde(rename = "ip-address", default, deserialize_with = "text")]
+    pub(crate) address: Option<String>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) prefix: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct HaResource {
+    pub(crate) sid: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) state: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) group: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) digest: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct HaStatus {
+    pub(crate) id: String,
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) node: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) status: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) state: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) quorate: bool,
+}
+
+/// A row of `/cluster/resources` that is no guest.
+#[derive(Deserialize)]
+pub(crate) struct Resource {
+    pub(crate) id: String,
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) node: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) status: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct NodeStatus {
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) pveversion: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) kversion: Option<String>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) uptime: Option<u64>,
+    #[serde(default)]
+    pub(crate) memory: Value,
+    #[serde(default)]
+    pub(crate) cpuinfo: Value,
+}
+
+/// A number below a key of a value that may be anything.
+pub(crate) fn number_in(value: &Value, key: &str) -> Option<u64> {
+    value.get(key).and_then(whole)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Bridge {
+    pub(crate) iface: String,
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) active: bool,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct MachineType {
+    pub(crate) id: String,
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) version: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct MdevType {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) name: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) description: Option<String>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) available: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Options {
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) mac_prefix: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) description: Option<String>,
+    #[serde(rename = "allowed-tags", default, deserialize_with = "texts")]
+    pub(crate) allowed_tags: Vec<String>,
 }
 
 #[cfg(test)]

@@ -235,6 +235,7 @@ impl Hypervisor for Proxmox {
                 template: row.vm.config.get("template").is_some_and(|v| v == "1"),
                 tags: row.vm.tags().into_iter().map(str::to_owned).collect(),
                 lock: row.vm.lock.clone(),
+                ha_state: row.vm.ha_state.clone(),
             });
             Ok(rows.collect())
         })

@@ -194,15 +194,19 @@ pub(crate) fn decode(text: &str, plus: bool) -> String {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) reason: String,
-    pub(crate) body: String,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
     pub(crate) fn new(status: u16, reason: &str, body: &str) -> Self {
+        Self::raw(status, reason, body.to_owned())
+    }
+
+    pub(crate) fn raw(status: u16, reason: &str, body: impl Into<Bytes>) -> Self {
         Self {
             status,
             reason: reason.to_owned(),
-            body: body.to_owned(),
+            body: body.into(),
         }
     }
 }
@@ -248,7 +252,7 @@ impl Exchange for Scripted {
             status: answer.status,
             reason: answer.reason,
             headers: HeaderMap::new(),
-            body: futures_util::stream::once(async move { Ok(Bytes::from(answer.body)) }).boxed(),
+            body: futures_util::stream::once(async move { Ok(answer.body) }).boxed(),
         })
     }
 }

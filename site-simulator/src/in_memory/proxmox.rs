@@ -357,6 +357,10 @@ impl Hypervisor for Proxmox {
         })
     }
 
+    async fn all_pci_devices(&self, node: &str) -> PortResult<Vec<PciDevice>> {
+        self.on(|cluster, caller, _| Ok(cluster.pci_devices(caller, node)?.to_vec()))
+    }
+
     async fn pci_mappings(&self, check_node: Option<&str>) -> PortResult<Vec<PciMapping>> {
         self.on(|cluster, caller, _| {
             check_node.map_or(Ok(()), |node| cluster.reach(node).map(drop))?;

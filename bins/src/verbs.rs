@@ -4,6 +4,7 @@ pub mod apply;
 pub mod plan;
 pub mod rehearse;
 pub mod resource;
+pub mod schema;
 pub mod status;
 pub mod template;
 pub mod validate;

@@ -5,6 +5,7 @@ pub mod gpu;
 pub mod plan;
 pub mod rehearse;
 pub mod resource;
+pub mod schema;
 pub mod status;
 pub mod template;
 pub mod validate;

@@ -24,3 +24,4 @@ mod secrets;
 mod status;
 mod template;
 mod template_site;
+mod transcripts;

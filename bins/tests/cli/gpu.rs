@@ -29,10 +29,11 @@ fn entry(node: &str, device: &PciDevice) -> String {
     proxmox_client::MapEntry::for_device(node, device.address.clone(), device).to_string()
 }
 
-struct Lab(Loopback);
+/// A site with devices, mappings and VMs in its Proxmox cluster.
+pub(crate) struct Lab(pub(crate) Loopback);
 
 impl Lab {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let hardware = [
             device("0000:00:1c.0", "060400", "8086:a340", Some(13), "Bridge"),
             device("0000:01:00.0", "030200", "10de:2331", Some(13), "H100 PCIe"),
@@ -133,6 +134,13 @@ impl Lab {
                 .start_vm(now, vmid, Duration::from_millis(10), false)
                 .expect("the lab is set up");
         });
+    }
+
+    /// The second worker runs with one of two alike.
+    pub(crate) async fn with_a_running_vm(&self) {
+        self.cluster(|cluster| cluster.set_by_hand(102, "hostpci0", "mapping=l40s,pcie=1"));
+        self.start(102);
+        self.settle().await;
     }
 
     /// Past the next broadcast of the nodes.

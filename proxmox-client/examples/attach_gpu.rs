@@ -1,13 +1,21 @@
 //! Gives a VM a graphics card by its resource mapping: found by the SMBIOS UUID, checked before, guarded by the digest,
 //! read back. Twice changes nothing.
 //!
+//! The cluster is named by `PROXMOX_VE_ENDPOINT` and `PROXMOX_VE_API_TOKEN`, and by `PROXMOX_VE_TLS_SHA256`, the
+//! fingerprint of the node's certificate, where the system does not know its CA.
+//!
 //! ```console
-//! $ PROXMOX_VE_ENDPOINT=https://pve1.example:8006 PROXMOX_VE_API_TOKEN='user@realm!id=uuid' \
-//!     cargo run -p proxmox-client --example attach_gpu -- 0b7a3c1e-5d0f-4c67-9a1e-2f6f1f0d9a05 h100
+//! $ cargo run -p proxmox-client --example attach_gpu -- 0b7a3c1e-5d0f-4c67-9a1e-2f6f1f0d9a05 h100
 //! ```
-#![allow(clippy::print_stdout, reason = "an example tells what it did")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    dead_code,
+    unreachable_pub,
+    reason = "an example is a program: it reads the environment and prints; tests take its `run`"
+)]
 
-use proxmox_client::{Client, Error, HostPci, VmConfig};
+use proxmox_client::{Client, Error, HostPci, Trust, VmConfig};
 
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,22 +99,26 @@ async fn objection(
     for row in client.vms().await?.iter().filter(|row| row.node == node) {
         let other = client.vm_config(node, row.vmid).await?;
         let used = other.hostpci().into_values();
-        free = free.saturating_sub(used.filter(|device| device.mapping.as_deref() == Some(mapping)).count());
+        free = free.saturating_sub(
+            used.filter(|device| device.mapping.as_deref() == Some(mapping))
+                .count(),
+        );
     }
     Ok((free == 0).then(|| format!("no device of {mapping} is free on {node}")))
 }
 
 #[tokio::main]
-#[allow(clippy::disallowed_methods, reason = "a program reads its environment")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(uuid), Some(mapping)) = (arguments.next(), arguments.next()) else {
         return Err("give the UUID of a VM and the name of a mapping".into());
     };
+    let mut builder = Client::builder(std::env::var("PROXMOX_VE_ENDPOINT")?);
+    if let Ok(pin) = std::env::var("PROXMOX_VE_TLS_SHA256") {
+        builder = builder.trust(Trust::Pins(vec![pin.parse()?]));
+    }
     let token = std::env::var("PROXMOX_VE_API_TOKEN")?;
-    let client = Client::builder(std::env::var("PROXMOX_VE_ENDPOINT")?)
-        .api_token(token.into())
-        .build()?;
+    let client = builder.api_token(token.into()).build()?;
     println!("{:?}", run(&client, &uuid, &mapping).await?);
     Ok(())
 }

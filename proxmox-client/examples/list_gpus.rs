@@ -1,12 +1,20 @@
 //! Lists the graphics cards of each node that is up, with the mappings that name them and the VMs that use those.
 //!
+//! The cluster is named by `PROXMOX_VE_ENDPOINT` and `PROXMOX_VE_API_TOKEN`, and by `PROXMOX_VE_TLS_SHA256`, the
+//! fingerprint of the node's certificate, where the system does not know its CA.
+//!
 //! ```console
-//! $ PROXMOX_VE_ENDPOINT=https://pve1.example:8006 PROXMOX_VE_API_TOKEN='user@realm!id=uuid' \
-//!     cargo run -p proxmox-client --example list_gpus
+//! $ cargo run -p proxmox-client --example list_gpus
 //! ```
-#![allow(clippy::print_stdout, reason = "an example tells what it found")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    dead_code,
+    unreachable_pub,
+    reason = "an example is a program: it reads the environment and prints; tests take its `run`"
+)]
 
-use proxmox_client::{Client, Error, PciMapping, VmConfig};
+use proxmox_client::{Client, Error, PciMapping, Trust, VmConfig};
 
 /// One line for each graphics card.
 pub async fn run(client: &Client) -> Result<Vec<String>, Error> {
@@ -30,7 +38,10 @@ pub async fn run(client: &Client) -> Result<Vec<String>, Error> {
             configs.push(client.vm_config(&node.name, row.vmid).await?);
         }
         let devices = client.pci_devices(&node.name).await?;
-        for device in devices.iter().filter(|device| device.class.starts_with("03")) {
+        for device in devices
+            .iter()
+            .filter(|device| device.class.starts_with("03"))
+        {
             let named = mappings.iter().filter(|mapping| {
                 let mut entries = mapping.entries_for(&node.name);
                 entries.any(|entry| device.is_at(&entry.path))
@@ -62,12 +73,13 @@ fn uses_one(config: &VmConfig, mappings: &[&PciMapping]) -> bool {
 }
 
 #[tokio::main]
-#[allow(clippy::disallowed_methods, reason = "a program reads its environment")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut builder = Client::builder(std::env::var("PROXMOX_VE_ENDPOINT")?);
+    if let Ok(pin) = std::env::var("PROXMOX_VE_TLS_SHA256") {
+        builder = builder.trust(Trust::Pins(vec![pin.parse()?]));
+    }
     let token = std::env::var("PROXMOX_VE_API_TOKEN")?;
-    let client = Client::builder(std::env::var("PROXMOX_VE_ENDPOINT")?)
-        .api_token(token.into())
-        .build()?;
+    let client = builder.api_token(token.into()).build()?;
     for line in run(&client).await? {
         println!("{line}");
     }

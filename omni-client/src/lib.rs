@@ -82,4 +82,5 @@ pub use openpgp::OpenPgpSigner;
 pub use resource::{Event, Kind, Metadata, Phase, Resource};
 pub use service_account::{KeyError, ServiceAccountKey};
 pub use sign::Signer;
+pub use specs::Spec;
 pub use watch::{NoticeFn, WatchNotice, WatchOptions};

@@ -23,7 +23,7 @@
 //!
 //! let mut events = client.watch(&kinds::provider_machine("proxmox"));
 //! while let Some(event) = events.next().await {
-//!     if let Event::Created(made) | Event::Updated(made) = event? {
+//!     if let Event::Created(made) | Event::Updated { new: made, .. } = event? {
 //!         let machine: specs::ProviderMachine = made.spec_as()?;
 //!         println!("{} is VM {} on {}", made.metadata.id, machine.vmid, machine.node);
 //!     }
@@ -68,6 +68,7 @@ mod resource;
 mod service_account;
 mod sign;
 pub mod specs;
+mod typed;
 mod update;
 mod watch;
 mod wire;
@@ -83,4 +84,5 @@ pub use resource::{Event, Kind, Metadata, Phase, Resource};
 pub use service_account::{KeyError, ServiceAccountKey};
 pub use sign::Signer;
 pub use specs::Spec;
+pub use typed::Typed;
 pub use watch::{NoticeFn, WatchNotice, WatchOptions};

@@ -207,15 +207,32 @@ impl Resource {
     }
 }
 
-/// What a watch reports.
+/// What a watch reports: of [`Resource`]s, or of [`Typed`](crate::Typed) ones.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Event {
+pub enum Event<R = Resource> {
     /// It exists (also sent for each existing one at the start).
-    Created(Resource),
-    /// It changed; the new state.
-    Updated(Resource),
+    Created(R),
+    /// It changed.
+    Updated {
+        /// The new state.
+        new: R,
+        /// The state before, where the server tells it.
+        old: Option<R>,
+    },
     /// It is gone; the last state.
-    Destroyed(Resource),
+    Destroyed(R),
     /// All existing ones were sent. Sent again after each reconnection: treat what was not repeated as gone.
     Bootstrapped,
+}
+
+impl<R> Event<R> {
+    /// The resource it is about, as it is or last was.
+    pub fn resource(&self) -> Option<&R> {
+        match self {
+            Self::Created(resource)
+            | Self::Updated { new: resource, .. }
+            | Self::Destroyed(resource) => Some(resource),
+            Self::Bootstrapped => None,
+        }
+    }
 }

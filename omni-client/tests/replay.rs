@@ -368,16 +368,21 @@ async fn check_watch(client: &Client, record: &Record) {
         let line: Value = serde_json::from_str(line).unwrap();
         let recorded = &line["result"]["event"];
         let event = events.next().await.unwrap().unwrap();
-        let (number, resource) = match &event {
-            Event::Created(resource) => (1, Some(resource)),
-            Event::Updated(resource) => (2, Some(resource)),
-            Event::Destroyed(resource) => (3, Some(resource)),
-            Event::Bootstrapped => (4, None),
+        let number = match &event {
+            Event::Created(_) => 1,
+            Event::Updated { .. } => 2,
+            Event::Destroyed(_) => 3,
+            Event::Bootstrapped => 4,
         };
         assert_eq!(recorded["event_type"], json!(number), "{}", record.name);
-        let expected = recorded["resource"]
-            .as_str()
-            .map(|text| serde_json::from_str::<Value>(text).unwrap());
-        assert_eq!(resource.map(shown), expected, "{}", record.name);
+        let expected = |side: &str| {
+            let text = recorded[side].as_str();
+            text.map(|text| serde_json::from_str::<Value>(text).unwrap())
+        };
+        let name = &record.name;
+        assert_eq!(event.resource().map(shown), expected("resource"), "{name}");
+        if let Event::Updated { old, .. } = &event {
+            assert_eq!(old.as_ref().map(shown), expected("old"), "{name}");
+        }
     }
 }

@@ -132,13 +132,16 @@ fn cluster_state(resource: &Resource) -> PortResult<ClusterState> {
     Ok(ClusterState {
         phase: status.phase,
         ready: status.ready,
-        machines: counts(status.machines.unwrap_or_default()),
+        machines: counts(status.machines.as_ref()),
         talos_version: status.talos_version,
         kubernetes_version: status.kubernetes_version,
     })
 }
 
-fn counts(machines: MachineCounts) -> Counts {
+fn counts(machines: Option<&MachineCounts>) -> Counts {
+    let Some(machines) = machines else {
+        return Counts::default();
+    };
     Counts {
         healthy: machines.healthy,
         total: machines.total,
@@ -208,7 +211,7 @@ fn machine_set(cluster: &str, resource: &Resource, planes: &[Resource]) -> PortR
         phase: status.phase,
         ready: status.ready,
         error: status.error,
-        counts: counts(status.machines.unwrap_or_default()),
+        counts: counts(status.machines.as_ref()),
         failing_checks,
         machines: Vec::new(),
         requests: Vec::new(),

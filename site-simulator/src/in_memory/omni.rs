@@ -180,7 +180,10 @@ async fn next(mut open: Open) -> Option<(PortResult<Event>, Open)> {
 fn event(event: watch::Event) -> Event {
     match event {
         watch::Event::Created(new) => Event::Created(Resource::clone(&new)),
-        watch::Event::Updated(_, new) => Event::Updated(Resource::clone(&new)),
+        watch::Event::Updated(old, new) => Event::Updated {
+            new: Resource::clone(&new),
+            old: Some(Resource::clone(&old)),
+        },
         watch::Event::Destroyed(last) => Event::Destroyed(Resource::clone(&last)),
         watch::Event::Bootstrapped => Event::Bootstrapped,
     }

@@ -1,6 +1,7 @@
 //! One file a verb: its arguments and a function from them to an exit code.
 
 pub mod apply;
+pub mod gpu;
 pub mod plan;
 pub mod rehearse;
 pub mod resource;

@@ -15,6 +15,7 @@ mod bad_input;
 mod export;
 mod golden;
 mod golden_template;
+mod gpu;
 mod harness;
 mod kill;
 mod rehearse;

@@ -236,6 +236,7 @@ async fn the_gateway_client_and_the_port_see_the_same() {
         note: Some("mark".to_owned()),
         fixed_ip: [172, 16, 8, 21].into(),
         network_id: network.id.clone(),
+        local_dns: None,
     };
     client.create_client(&new).await.unwrap();
     assert!(matches!(

@@ -12,3 +12,4 @@ mod recorded;
 mod reservations;
 mod robust;
 mod schema;
+mod session;

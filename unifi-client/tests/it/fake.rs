@@ -39,10 +39,11 @@ pub(crate) const PASSWORD: &str = "canary-password-0123456789";
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
     answers: Mutex<HashMap<String, VecDeque<Canned>>>,
-    otherwise: Option<Canned>,
+    otherwise: Mutex<Option<Canned>>,
     seen: Mutex<Vec<Seen>>,
     reads: Gauge,
     writes: Gauge,
+    hurried: bool,
 }
 
 impl Fake {
@@ -50,10 +51,18 @@ impl Fake {
         Arc::default()
     }
 
+    /// One whose answers are there at once.
+    pub(crate) fn at_once() -> Arc<Self> {
+        Arc::new(Self {
+            hurried: true,
+            ..Self::default()
+        })
+    }
+
     /// The same answer to everything.
     pub(crate) fn always(status: u16, body: impl Into<Bytes>) -> Arc<Self> {
         Arc::new(Self {
-            otherwise: Some(canned(status, JSON, body)),
+            otherwise: Mutex::new(Some(canned(status, JSON, body))),
             ..Self::default()
         })
     }
@@ -92,6 +101,12 @@ impl Fake {
             .map(|(name, value)| (*name, (*value).to_owned()));
         canned.1.extend(more);
         self.push(call, canned)
+    }
+
+    /// What all other calls are answered.
+    pub(crate) fn or(self: &Arc<Self>, status: u16, body: impl Into<Bytes>) -> Arc<Self> {
+        *self.otherwise.lock().unwrap() = Some(canned(status, JSON, body));
+        self.clone()
     }
 
     fn push(self: &Arc<Self>, call: &str, canned: Canned) -> Arc<Self> {
@@ -181,13 +196,13 @@ impl Exchange for Fake {
             Ordering::SeqCst,
         );
         // Long enough for everybody else to get in between, were they let.
-        for _ in 0..20 {
+        for _ in 0..if self.hurried { 0 } else { 20 } {
             tokio::task::yield_now().await;
         }
         gauge.now.fetch_sub(1, Ordering::SeqCst);
         let (status, sent, body) = {
             let mut answers = self.answers.lock().unwrap();
-            match (answers.get_mut(&call), &self.otherwise) {
+            match (answers.get_mut(&call), &*self.otherwise.lock().unwrap()) {
                 (Some(queue), _) if queue.len() > 1 => queue.pop_front().unwrap(),
                 (Some(queue), _) => queue[0].clone(),
                 (None, Some(canned)) => canned.clone(),

@@ -8,6 +8,7 @@ mod calls;
 mod dns;
 mod errors;
 mod fake;
+mod mangled;
 mod recorded;
 mod reservations;
 mod robust;

@@ -14,7 +14,7 @@ use unifi_client::Client;
 
 use crate::fake::{Fake, NoWait, brief};
 
-mod cases;
+pub(crate) mod cases;
 use cases::{As, Case, LOGINS, NETWORKS, READS, WRITES};
 
 /// Where the recorded answers are, if they are there.

@@ -38,6 +38,8 @@
 //! # }
 //! ```
 //!
+//! `examples/keep_dns.rs` and `examples/reserve.rs` are whole programs.
+//!
 //! # Credentials and consoles
 //!
 //! | | UniFi OS | classic (the application by itself, port 8443) |

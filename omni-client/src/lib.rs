@@ -40,9 +40,15 @@
 //! | [`Client::create`], [`Client::update`], [`Client::update_if_changed`], [`Client::modify`] | replayed |
 //! | [`Client::teardown`], [`Client::delete`] | replayed |
 //! | [`Client::watch`], with a fallback to listing behind proxies that buffer | replayed; the fallback is tested against a silent server |
-//! | [`Client::kubeconfig`] for a service account | replayed |
-//! | OIDC and break-glass kubeconfigs, talosconfig, machine logs | not yet |
-//! | Service accounts, schematics, join tokens, users | not yet |
+//! | [`Client::kubeconfig`], [`Client::oidc_kubeconfig`], [`Client::break_glass_kubeconfig`] | replayed |
+//! | [`Client::talosconfig`], [`Client::break_glass_talosconfig`], [`Client::omniconfig`] | replayed |
+//! | [`Client::service_accounts`] and making, renewing and destroying them, [`Client::users`] | replayed |
+//! | [`Client::machine_join_config`], [`Client::create_join_token`] | replayed |
+//! | [`Client::create_schematic`], [`Client::create_schematic_from_raw`], [`Client::boot_asset_url`] | replayed |
+//! | [`Client::validate_config`], [`Client::validate_json_schema`] | replayed |
+//! | [`Client::kubernetes_upgrade_pre_checks`], [`Client::preview_kubernetes_manifests`] | replayed; a preview that shows something is unproven |
+//! | [`Client::machine_logs`], [`Client::audit_log`] | replayed; following them is not planned |
+//! | Making and changing users, support bundles, power, maintenance upgrades | not yet |
 //! | Interactive login with a user's key | not yet: only [`Signer`]s |
 //! | Talos and Kubernetes runtimes through Omni | not planned |
 //!
@@ -50,7 +56,7 @@
 //!
 //! - Times that signatures carry come from the injected clock. A server
 //!   accepts five minutes of difference; a refusal says how large it was.
-//! - Only reads, kubeconfig calls, teardown and delete are ever sent twice.
+//! - Only reads, calls that give the same each time, teardown and delete are ever sent twice.
 //! - An update replaces labels, annotations and finalizers as a whole: change
 //!   what was read, never build it anew. [`Client::modify`] does that.
 
@@ -76,7 +82,11 @@ pub use api_transport::{Clock, Fingerprint, Trust};
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, rpc_text};
 pub use list::{ListOptions, Page};
-pub use management::KubeconfigOptions;
+pub use management::{
+    AccountKey, AccountRole, AuditEvents, BootAsset, BootAssetKind, BootAssetUrl, GrantType,
+    JoinConfig, JoinOptions, KubeconfigOptions, OidcOptions, PROVIDER_PREFIX, SchemaFinding,
+    Schematic, SchematicOptions, ServiceAccount, SyncedManifest, TunnelMode, User, full_identity,
+};
 #[cfg(feature = "openpgp")]
 pub use openpgp::OpenPgpSigner;
 pub use resource::{Event, Kind, Metadata, Phase, Resource};

@@ -70,6 +70,8 @@ mod list;
 mod management;
 #[cfg(feature = "openpgp")]
 mod openpgp;
+#[cfg(feature = "openpgp")]
+mod openpgp_key;
 mod resource;
 mod service_account;
 mod sign;
@@ -89,6 +91,8 @@ pub use management::{
 };
 #[cfg(feature = "openpgp")]
 pub use openpgp::OpenPgpSigner;
+#[cfg(feature = "openpgp")]
+pub use openpgp_key::NewKey;
 pub use resource::{Event, Kind, Metadata, Phase, Resource};
 pub use service_account::{KeyError, ServiceAccountKey};
 pub use sign::Signer;

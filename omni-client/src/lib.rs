@@ -73,6 +73,7 @@ mod openpgp;
 #[cfg(feature = "openpgp")]
 mod openpgp_key;
 mod resource;
+mod server;
 mod service_account;
 mod sign;
 pub mod specs;
@@ -94,6 +95,7 @@ pub use openpgp::OpenPgpSigner;
 #[cfg(feature = "openpgp")]
 pub use openpgp_key::NewKey;
 pub use resource::{Event, Kind, Metadata, Phase, Resource};
+pub use server::{TESTED_API, TESTED_VERSIONS};
 pub use service_account::{KeyError, ServiceAccountKey};
 pub use sign::Signer;
 pub use watch::{NoticeFn, WatchNotice, WatchOptions};

@@ -49,8 +49,15 @@
 //! | [`Client::kubernetes_upgrade_pre_checks`], [`Client::preview_kubernetes_manifests`] | replayed; a preview that shows something is unproven |
 //! | [`Client::machine_logs`], [`Client::audit_log`] | replayed; following them is not planned |
 //! | Making and changing users, support bundles, power, maintenance upgrades | not yet |
-//! | Interactive login with a user's key | not yet: only [`Signer`]s |
+//! | [`Client::register_user_key`], [`Client::await_confirmation`]: login in a browser with a P-256 key | registration refused as recorded; the rest unproven, it is as the server's source has it |
 //! | Talos and Kubernetes runtimes through Omni | not planned |
+//!
+//! # Features
+//!
+//! Both are on by default.
+//!
+//! - `openpgp`: service-account keys, read and made. Without it, bring your own [`Signer`].
+//! - `omniconfig`: the file in which `omnictl` keeps its contexts.
 //!
 //! # Things to know
 //!
@@ -67,7 +74,10 @@ mod error;
 pub mod kinds;
 pub mod labels;
 mod list;
+mod login;
 mod management;
+#[cfg(feature = "omniconfig")]
+pub mod omniconfig;
 #[cfg(feature = "openpgp")]
 mod openpgp;
 #[cfg(feature = "openpgp")]
@@ -85,6 +95,7 @@ pub use api_transport::{Clock, Fingerprint, Trust};
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, rpc_text};
 pub use list::{ListOptions, Page};
+pub use login::{Login, UserKey, UserPublicKey};
 pub use management::{
     AccountKey, AccountRole, AuditEvents, BootAsset, BootAssetKind, BootAssetUrl, GrantType,
     JoinConfig, JoinOptions, KubeconfigOptions, OidcOptions, PROVIDER_PREFIX, SchemaFinding,

@@ -3,9 +3,11 @@
 pub mod args;
 pub mod compat;
 pub mod lock;
+pub mod notices;
 pub mod omni;
 pub mod opened;
 pub mod output;
+pub mod private;
 pub mod progress;
 pub mod proxmox;
 pub mod run;

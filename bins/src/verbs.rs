@@ -2,10 +2,12 @@
 
 pub mod apply;
 pub mod gpu;
+pub mod key;
 pub mod plan;
 pub mod rehearse;
 pub mod resource;
 pub mod schema;
+pub mod service_account;
 pub mod status;
 pub mod template;
 pub mod validate;

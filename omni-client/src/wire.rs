@@ -133,6 +133,8 @@ pub(crate) struct LineResult {
 #[serde(default)]
 pub(crate) struct WireEvent {
     pub(crate) resource: String,
+    /// What an update replaced.
+    pub(crate) old: String,
     pub(crate) event_type: i32,
 }
 
@@ -162,20 +164,4 @@ impl Status {
                 .map(|wrapped| wrapped.error)
         })
     }
-}
-
-// The names are the API's.
-#[allow(clippy::struct_field_names)]
-#[derive(Serialize)]
-pub(crate) struct KubeconfigRequest<'a> {
-    pub(crate) service_account: bool,
-    pub(crate) service_account_ttl: String,
-    pub(crate) service_account_user: &'a str,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    pub(crate) service_account_groups: &'a [String],
-}
-
-#[derive(Deserialize)]
-pub(crate) struct KubeconfigAnswer {
-    pub(crate) kubeconfig: String,
 }

@@ -21,6 +21,7 @@ mod kill;
 mod rehearse;
 mod resource;
 mod secrets;
+mod service_account;
 mod status;
 mod template;
 mod template_site;

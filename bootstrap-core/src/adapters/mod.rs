@@ -21,6 +21,8 @@ mod omni;
 mod proxmox;
 mod unifi;
 
+pub use omni::port_error as omni_error;
+
 /// How an environment variable is looked up; only binaries read the environment.
 pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
@@ -28,6 +30,8 @@ pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 pub struct Connected {
     /// The ports over them.
     pub ports: Ports,
+    /// Omni's client itself, for what is no part of the engine's work: accounts and keys.
+    pub omni: omni_client::Client,
     counters: Vec<(String, Counter)>,
 }
 
@@ -136,10 +140,12 @@ pub async fn connect_hypervisor(
     Ok(Arc::new(proxmox::Port { client, provider }))
 }
 
-fn over_omni(client: omni_client::Client, clock: Arc<dyn Clock>) -> Connected {
+/// The ports over a client of Omni alone.
+pub fn over_omni(client: omni_client::Client, clock: Arc<dyn Clock>) -> Connected {
     let counted = client.clone();
     let counter: Counter = Box::new(move || counted.requests_sent());
     Connected {
+        omni: client.clone(),
         ports: Ports {
             omni: Arc::new(omni::Port { client }),
             hypervisors: BTreeMap::new(),

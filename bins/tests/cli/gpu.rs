@@ -533,6 +533,55 @@ async fn what_would_not_start_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_iommu_group_goes_to_one_vm() {
+    let lab = Lab::open().await;
+    let audio = device("0000:41:00.1", "040300", "10de:1aef", Some(16), "Audio");
+    let card = device("0000:41:00.0", "030000", "10de:2204", Some(16), "Card");
+    lab.cluster(|cluster| {
+        for (id, device) in [("audio", &audio), ("rtx3090", &card)] {
+            let mapping = Mapping {
+                map: vec![entry("pve-1", device)],
+                description: None,
+                mdev: false,
+            };
+            let made = cluster.create_mapping(&Caller::root(), id, mapping);
+            made.expect("the lab is set up");
+        }
+    });
+    let attach = async |vm: &str, mapping: &str| {
+        let finished = lab.run(&["attach", vm, "--mapping", mapping]).await;
+        (finished.code, finished.stderr)
+    };
+    assert_eq!(attach("worker-2", "audio").await.0, Some(0));
+    let (code, says) = attach("worker-1", "rtx3090").await;
+    assert_eq!(code, Some(5), "{says}");
+    let wanted = "0000:41:00.0 shares its IOMMU group with 0000:41:00.1, which worker-2 (102) has";
+    assert!(says.contains(wanted), "{says}");
+    // The VM that has one of the group may have the other.
+    assert_eq!(attach("worker-2", "rtx3090").await.0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_is_never_shown() {
+    let lab = Lab::open().await;
+    let token = lab.0.world.credentials().proxmox_token;
+    let (_, secret) = token.split_once('=').expect("a token");
+    for arguments in [
+        &["list", "-vvv"][..],
+        &["attach", "worker-1", "--mapping", "h100", "-vvv"],
+        &["attach", "worker-1", "--mapping", "nosuch", "-vvv"],
+        &["list", "-vvv", "--endpoint", "https://127.0.0.1:9"],
+    ] {
+        let mut command = lab.command(arguments);
+        command.env("RUST_LOG", "trace");
+        let finished = run(command).await;
+        let printed = finished.printed();
+        assert!(printed.len() > 1000, "{arguments:?}: {printed}");
+        assert!(!printed.contains(secret), "{arguments:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_cluster_is_found_and_told() {
     let lab = Lab::open().await;
     // As the site file names it.

@@ -12,8 +12,8 @@ use crate::run::{Exit, Failure, block_on};
 /// Attach a GPU to a VM
 ///
 /// Only where the next start is certain to work: the mapping has an entry for the VM's node and fits its hardware, no
-/// other VM of the node has the device (stopped ones and pending changes count), the machine type allows what is asked
-/// for, the VM is no template, not locked and not managed by HA. A VM that has the device by any means is left alone.
+/// other VM of the node has the device or another one of its IOMMU group (stopped VMs and pending changes count), the machine
+/// type allows what is asked for, the VM is no template, not locked and not managed by HA. A VM that has the device by any means is left alone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

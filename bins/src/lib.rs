@@ -9,4 +9,5 @@ pub mod output;
 pub mod progress;
 pub mod run;
 pub mod signals;
+pub mod unifi;
 pub mod verbs;

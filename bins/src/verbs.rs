@@ -1,8 +1,10 @@
 //! One file a verb: its arguments and a function from them to an exit code.
 
 pub mod apply;
+pub mod dns;
 pub mod plan;
 pub mod rehearse;
+pub mod reservation;
 pub mod resource;
 pub mod status;
 pub mod template;

@@ -13,6 +13,7 @@
 
 mod bad_input;
 mod export;
+mod gateway_site;
 mod golden;
 mod golden_template;
 mod harness;
@@ -23,3 +24,5 @@ mod secrets;
 mod status;
 mod template;
 mod template_site;
+mod unifi_dns;
+mod unifi_reservation;

@@ -7,6 +7,7 @@ pub mod omni;
 pub mod opened;
 pub mod output;
 pub mod progress;
+pub mod proxmox;
 pub mod run;
 pub mod signals;
 pub mod unifi;

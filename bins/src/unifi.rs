@@ -23,11 +23,11 @@ const PASSWORD: &str = "UNIFI_PASSWORD";
 #[command(next_help_heading = "Gateway")]
 pub struct Unifi {
     /// Take gateway, key and trust from the `unifi` section of this site file
-    #[arg(short = 'f', long, global = true, value_name = "FILE", conflicts_with_all = ["api", "unifi_site", "api_key_file", "username", "password_file", "ca_file", "fingerprint", "insecure_skip_tls_verify"])]
+    #[arg(short = 'f', long, global = true, value_name = "FILE", conflicts_with_all = ["endpoint", "unifi_site", "api_key_file", "username", "password_file", "ca_file", "fingerprint", "insecure_skip_tls_verify"])]
     pub file: Option<PathBuf>,
     /// The gateway's URL, e.g. `https://192.168.1.1`; classic consoles listen on port 8443 [env: UNIFI_API]
     #[arg(long, global = true, value_name = "URL")]
-    pub api: Option<String>,
+    pub endpoint: Option<String>,
     /// The site's path segment [env: UNIFI_SITE] [default: default]
     #[arg(long, global = true, value_name = "NAME")]
     pub unifi_site: Option<String>,
@@ -113,8 +113,8 @@ impl Unifi {
             let missing = Diagnostic::error(message).hint(hint);
             Failure::findings(Exit::Refused, vec![missing])
         };
-        let Some(endpoint) = self.api.clone().or_else(|| set(API)) else {
-            let hint = format!("set {API}, or give --api URL or -f FILE");
+        let Some(endpoint) = self.endpoint.clone().or_else(|| set(API)) else {
+            let hint = format!("set {API}, or give --endpoint URL or -f FILE");
             return Err(refused("no gateway is named", hint));
         };
         let key = match &self.api_key_file {

@@ -2,10 +2,12 @@
 
 pub mod apply;
 pub mod dns;
+pub mod gpu;
 pub mod plan;
 pub mod rehearse;
 pub mod reservation;
 pub mod resource;
+pub mod schema;
 pub mod status;
 pub mod template;
 pub mod validate;

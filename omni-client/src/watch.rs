@@ -202,7 +202,12 @@ impl Watcher {
         let event = line.result.unwrap_or_default().event;
         self.ready.extend(match event.event_type {
             CREATED => Some(Event::Created(resource(&event.resource)?)),
-            UPDATED => Some(Event::Updated(resource(&event.resource)?)),
+            UPDATED => Some(Event::Updated {
+                new: resource(&event.resource)?,
+                old: (!event.old.is_empty())
+                    .then(|| resource(&event.old))
+                    .transpose()?,
+            }),
             DESTROYED => Some(Event::Destroyed(resource(&event.resource)?)),
             BOOTSTRAPPED => Some(Event::Bootstrapped),
             _ => None,
@@ -255,7 +260,10 @@ impl Watcher {
                     self.ready.push_back(Event::Created(resource.clone()));
                 }
                 Some(old) if old.metadata.version != resource.metadata.version => {
-                    self.ready.push_back(Event::Updated(resource.clone()));
+                    self.ready.push_back(Event::Updated {
+                        new: resource.clone(),
+                        old: Some(old),
+                    });
                 }
                 Some(_) => {}
             }

@@ -133,6 +133,8 @@ pub(crate) struct LineResult {
 #[serde(default)]
 pub(crate) struct WireEvent {
     pub(crate) resource: String,
+    /// What an update replaced.
+    pub(crate) old: String,
     pub(crate) event_type: i32,
 }
 

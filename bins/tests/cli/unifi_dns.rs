@@ -200,7 +200,7 @@ async fn the_gateway_is_found_by_flags_environment_or_site_file() {
     exit 5
     error: no gateway is named
      |
-     = hint: set UNIFI_API, or give --api URL or -f FILE
+     = hint: set UNIFI_API, or give --endpoint URL or -f FILE
     "#);
     let mut wrong = site.bare(DNS, &["list", "--username", "rehearsal"]);
     wrong.env("UNIFI_PASSWORD", "hunter2");
@@ -220,7 +220,13 @@ async fn the_gateway_is_found_by_flags_environment_or_site_file() {
     "#);
     let both = site.command(
         RESERVATION,
-        &["list", "-f", "bootstrap.yaml", "--api", "https://192.0.2.1"],
+        &[
+            "list",
+            "-f",
+            "bootstrap.yaml",
+            "--endpoint",
+            "https://192.0.2.1",
+        ],
     );
     assert_eq!(run(both).await.code, Some(64));
 }

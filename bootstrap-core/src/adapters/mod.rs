@@ -12,7 +12,9 @@ use url::Url;
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::plan::Finding;
 use crate::ports::{Dns, Gateway, Hypervisor, Ports, System};
-use crate::site::{OmniEndpoint, SecretRef, Site, Tls, UnifiEndpoint, read_secret};
+use crate::site::{
+    OmniEndpoint, ProxmoxEndpoint, SecretRef, Site, Tls, UnifiEndpoint, read_secret,
+};
 
 mod dns;
 mod omni;
@@ -123,6 +125,17 @@ pub async fn connect_omni(
     Ok(over_omni(client, clock))
 }
 
+/// A Proxmox cluster alone, for work that needs no other system. Nothing is sent yet.
+pub async fn connect_hypervisor(
+    endpoint: &ProxmoxEndpoint,
+    environment: Environment<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Hypervisor>, Finding> {
+    let client = connect_proxmox(endpoint, environment, &clock).await?;
+    let provider = endpoint.provider.clone();
+    Ok(Arc::new(proxmox::Port { client, provider }))
+}
+
 fn over_omni(client: omni_client::Client, clock: Arc<dyn Clock>) -> Connected {
     let counted = client.clone();
     let counter: Counter = Box::new(move || counted.requests_sent());
@@ -160,7 +173,7 @@ async fn omni_client(
 }
 
 async fn connect_proxmox(
-    endpoint: &crate::site::ProxmoxEndpoint,
+    endpoint: &ProxmoxEndpoint,
     environment: Environment<'_>,
     clock: &Arc<dyn Clock>,
 ) -> Result<proxmox_client::Client, Finding> {

@@ -15,7 +15,6 @@ pub mod kinds;
 pub mod kubeconfig;
 pub(crate) mod patches;
 pub mod schema;
-pub mod selector;
 pub mod store;
 mod validate;
 pub mod watch;

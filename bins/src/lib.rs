@@ -12,4 +12,5 @@ pub mod progress;
 pub mod proxmox;
 pub mod run;
 pub mod signals;
+pub mod unifi;
 pub mod verbs;

@@ -13,6 +13,7 @@
 
 mod bad_input;
 mod export;
+mod gateway_site;
 mod golden;
 mod golden_template;
 mod gpu;
@@ -26,3 +27,5 @@ mod status;
 mod template;
 mod template_site;
 mod transcripts;
+mod unifi_dns;
+mod unifi_reservation;

@@ -12,11 +12,13 @@ use trycmd::cargo::cargo_bin;
 use crate::harness::{Loopback, copy};
 
 /// Every binary that a page may call.
-const BINARIES: [&str; 4] = [
+const BINARIES: [&str; 6] = [
     "bootstrap-schema",
     "omni-bootstrap",
     "omni-cluster-template",
     "omni-resource",
+    "unifi-dns",
+    "unifi-reservation",
 ];
 
 fn pages() -> PathBuf {
@@ -96,6 +98,16 @@ async fn omni_cluster_template() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bootstrap_schema() {
     play("bootstrap-schema.md").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unifi_dns() {
+    play("unifi-dns.md").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unifi_reservation() {
+    play("unifi-reservation.md").await;
 }
 
 /// A page that no test plays would rot.

@@ -5,6 +5,7 @@ pub mod key;
 pub mod plan;
 pub mod rehearse;
 pub mod resource;
+pub mod schema;
 pub mod service_account;
 pub mod status;
 pub mod template;

@@ -24,3 +24,4 @@ mod service_account;
 mod status;
 mod template;
 mod template_site;
+mod transcripts;

@@ -17,6 +17,7 @@ mod golden;
 mod golden_template;
 mod harness;
 mod kill;
+mod login;
 mod rehearse;
 mod resource;
 mod secrets;

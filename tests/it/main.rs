@@ -12,6 +12,7 @@
 mod addresses;
 mod crash;
 mod engine;
+mod examples_access;
 mod generated;
 mod gpus;
 mod homelab;

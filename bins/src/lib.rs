@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod compat;
+pub mod contexts;
 pub mod lock;
 pub mod notices;
 pub mod omni;

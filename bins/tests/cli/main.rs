@@ -19,6 +19,7 @@ mod golden_template;
 mod gpu;
 mod harness;
 mod kill;
+mod login;
 mod rehearse;
 mod resource;
 mod secrets;

@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use site_simulator::Faults;
 use trycmd::cargo::cargo_bin;
 
+use crate::gpu::Lab;
 use crate::harness::{Loopback, copy};
 
 /// Every binary that a page may call.
@@ -28,9 +29,14 @@ fn pages() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli")
 }
 
-/// Plays one page in a copy of the example's files.
+/// Plays one page in a copy of the example's files, on the example's site.
 async fn play(page: &'static str) {
     let site = Loopback::open(11, 20.0, Faults::default(), |_, _| {}).await;
+    play_on(&site, page).await;
+}
+
+/// Plays one page on a site of its own.
+async fn play_on(site: &Loopback, page: &'static str) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     // Commands run in the directory of the page's name.
     copy(
@@ -41,7 +47,7 @@ async fn play(page: &'static str) {
     let played = directory.path().join(page);
     std::fs::copy(pages().join(page), &played).expect("the page can be copied");
 
-    let variables = environment(&site);
+    let variables = environment(site);
     let running = tokio::task::spawn_blocking(move || {
         let cases = trycmd::TestCases::new();
         cases.register_bins(BINARIES.map(|name| (name, cargo_bin(name))));
@@ -126,6 +132,13 @@ async fn unifi_reservation() {
     play("unifi-reservation.md").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn proxmox_gpu() {
+    let lab = Lab::open().await;
+    lab.with_a_running_vm().await;
+    play_on(&lab.0, "proxmox-gpu.md").await;
+}
+
 /// A page that no test plays would rot.
 #[test]
 fn every_page_is_played() {
@@ -135,7 +148,7 @@ fn every_page_is_played() {
         let name = entry.expect("the entry can be read").file_name();
         let name = name.to_string_lossy();
         assert!(
-            source.contains(&format!("play(\"{name}\")")),
+            source.contains(&format!("\"{name}\").await")),
             "{name} is not played"
         );
     }

@@ -79,13 +79,12 @@ impl Record {
             .collect()
     }
 
-    pub(crate) fn is_our_call(&self) -> bool {
-        let path = self.request["path"].as_str().unwrap();
-        let ours = [
-            "Get", "List", "Create", "Update", "Delete", "Teardown", "Watch",
-        ];
-        path.contains("ResourceService/") && ours.contains(&self.method())
-            || path.ends_with("ManagementService/Kubeconfig")
+    /// Whether it is a call of the resource service, however odd.
+    pub(crate) fn is_of_resources(&self) -> bool {
+        self.request["path"]
+            .as_str()
+            .unwrap()
+            .contains("ResourceService/")
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -158,6 +157,12 @@ impl Record {
 
     pub(crate) fn id(&self) -> &str {
         self.request["body"]["id"].as_str().unwrap_or_default()
+    }
+
+    /// A number in the request; 0 where it is not there.
+    pub(crate) fn number(&self, name: &str) -> u32 {
+        let number = self.request["body"][name].as_u64().unwrap_or(0);
+        u32::try_from(number).unwrap()
     }
 
     pub(crate) fn selectors(&self) -> Vec<String> {

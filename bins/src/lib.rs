@@ -3,10 +3,13 @@
 pub mod args;
 pub mod compat;
 pub mod lock;
+pub mod notices;
 pub mod omni;
 pub mod opened;
 pub mod output;
+pub mod private;
 pub mod progress;
+pub mod proxmox;
 pub mod run;
 pub mod signals;
 pub mod verbs;

@@ -10,7 +10,9 @@ use bootstrap_core::diagnostic::{Diagnostic, Origin};
 use bootstrap_core::site::{OmniEndpoint, SecretRef, Tls};
 
 use crate::compat;
+use crate::notices;
 use crate::opened::{self, diagnostics};
+use crate::output::Screen;
 use crate::run::{Exit, Failure, environment};
 
 const ENDPOINT: &str = "OMNI_ENDPOINT";
@@ -41,18 +43,19 @@ pub struct Omni {
 }
 
 impl Omni {
-    /// A client; nothing is sent yet.
+    /// A client, after what there is to say of its key and server. With `compat`, which says what omnictl says,
+    /// nothing of that is said.
     ///
     /// # Errors
     /// What is missing or cannot be used, with exit code 5; with `compat` as omnictl ends.
-    pub async fn connect(&self, compat: bool) -> Result<Connected, Failure> {
-        self.open().await.map_err(|failure| {
-            if compat {
-                compat::findings(&failure.findings)
-            } else {
-                failure
-            }
-        })
+    pub async fn connect(&self, compat: bool, screen: &mut Screen) -> Result<Connected, Failure> {
+        if compat {
+            let opened = self.open().await;
+            return opened.map_err(|failure| compat::findings(&failure.findings));
+        }
+        let connected = self.open().await?;
+        notices::tell(&connected, screen).await;
+        Ok(connected)
     }
 
     async fn open(&self) -> Result<Connected, Failure> {

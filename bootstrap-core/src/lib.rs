@@ -11,6 +11,7 @@ pub mod mark;
 pub mod meaning;
 pub mod observe;
 pub mod occupancy;
+pub mod passthrough;
 pub mod plan;
 pub mod ports;
 pub mod resource;

@@ -9,8 +9,8 @@ mod resolve;
 
 use std::path::Path;
 
+pub(crate) use load::Scanned;
 pub use load::parse;
-pub(crate) use load::{open_end, without_added_break};
 
 use crate::diagnostic::{Diagnostic, Origin};
 
@@ -117,12 +117,17 @@ pub fn read_text(path: &Path, shown: &Path) -> Result<String, Vec<Diagnostic>> {
 /// # Errors
 /// Everything wrong with it as YAML: syntax, duplicate keys.
 pub fn parse_in(text: &str, shown: &Path) -> Result<Vec<Node>, Vec<Diagnostic>> {
-    parse(text).map_err(|problems| {
-        problems
-            .into_iter()
-            .map(|problem| problem.in_file(shown))
-            .collect()
-    })
+    Scanned::of(text).nodes_in(shown)
+}
+
+impl Scanned<'_> {
+    /// Its documents; the findings are in a file.
+    pub(crate) fn nodes_in(&self, shown: &Path) -> Result<Vec<Node>, Vec<Diagnostic>> {
+        self.nodes().map_err(|problems| {
+            let problems = problems.into_iter();
+            problems.map(|problem| problem.in_file(shown)).collect()
+        })
+    }
 }
 
 impl Node {

@@ -110,12 +110,7 @@ impl Error {
             Self::Unauthenticated { .. } => Some(NEW_KEY),
             Self::Denied { .. } => Some("the service account needs the role Operator"),
             Self::Transport(error) => error.hint(),
-            Self::Key(KeyError::Expired(_)) => {
-                Some("`omnictl serviceaccount renew` gives the account a new one")
-            }
-            Self::Key(_) => Some(
-                "use the value that `omnictl serviceaccount create` prints after OMNI_SERVICE_ACCOUNT_KEY=, all of it",
-            ),
+            Self::Key(error) => error.hint(),
             _ => None,
         }
     }

@@ -171,19 +171,3 @@ pub(crate) fn message<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json:
     }
     serde_json::from_slice(body)
 }
-
-// The names are the API's.
-#[allow(clippy::struct_field_names)]
-#[derive(Serialize)]
-pub(crate) struct KubeconfigRequest<'a> {
-    pub(crate) service_account: bool,
-    pub(crate) service_account_ttl: String,
-    pub(crate) service_account_user: &'a str,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    pub(crate) service_account_groups: &'a [String],
-}
-
-#[derive(Deserialize)]
-pub(crate) struct KubeconfigAnswer {
-    pub(crate) kubeconfig: String,
-}

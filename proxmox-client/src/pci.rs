@@ -8,7 +8,37 @@ use crate::wire;
 
 const MAPPINGS: &str = "/cluster/mapping/pci";
 
+/// A type of mediated device that a device can be shared as (`…/hardware/pci/ID/mdev`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MdevType {
+    /// `nvidia-256`, `i915-GVTg_V5_4`: the `mdev` key of a `hostpciN` option.
+    pub kind: String,
+    /// The vendor's name for it.
+    pub name: Option<String>,
+    /// What it gives, over several lines.
+    pub description: Option<String>,
+    /// How many more can be had.
+    pub available: u64,
+}
+
 impl Client {
+    /// Types of mediated devices of a device, named by its address or by a mapping. Needs Sys.Audit on `/`.
+    pub async fn mdev_types(
+        &self,
+        node: &str,
+        device_or_mapping: &str,
+    ) -> Result<Vec<MdevType>, Error> {
+        let path = format!("/hardware/pci/{}/mdev", segment(device_or_mapping)?);
+        let rows: Vec<wire::MdevType> = self.list(Call::get(node_path(node, &path)?)).await?;
+        let mdev = |row: wire::MdevType| MdevType {
+            kind: row.kind,
+            name: row.name,
+            description: row.description,
+            available: row.available.unwrap_or_default(),
+        };
+        Ok(rows.into_iter().map(mdev).collect())
+    }
+
     /// PCI devices of a node, without memory controllers, bridges and processors. Needs Sys.Audit on `/`.
     /// Says nothing about who uses a device: that is in the configurations of the node's VMs.
     pub async fn pci_devices(&self, node: &str) -> Result<Vec<PciDevice>, Error> {

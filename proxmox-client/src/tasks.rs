@@ -110,6 +110,16 @@ impl Client {
             .query_opt("statusfilter", query.status.as_deref())
             .query_opt("limit", query.limit.map(|limit| limit.to_string()))
             .query_opt("source", query.running_too.then_some("all"));
+        self.listed(call).await
+    }
+
+    /// The last tasks of the whole cluster, newest first. Nodes report them to each other: one that just began
+    /// may be missing.
+    pub async fn cluster_tasks(&self) -> Result<Vec<TaskStatus>, Error> {
+        self.listed(Call::get("/cluster/tasks")).await
+    }
+
+    async fn listed(&self, call: Call) -> Result<Vec<TaskStatus>, Error> {
         let label = call.label();
         let rows: Vec<wire::Task> = self.list(call).await?;
         let mut tasks = rows

@@ -270,6 +270,9 @@ impl Hypervisor for Wired<dyn Hypervisor> {
     async fn pci_devices(&self, node: &str) -> PortResult<Vec<PciDevice>> {
         self.port.pci_devices(node).await
     }
+    async fn all_pci_devices(&self, node: &str) -> PortResult<Vec<PciDevice>> {
+        self.port.all_pci_devices(node).await
+    }
     async fn pci_mappings(&self, check_node: Option<&str>) -> PortResult<Vec<PciMapping>> {
         self.port.pci_mappings(check_node).await
     }

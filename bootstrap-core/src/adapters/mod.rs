@@ -12,12 +12,16 @@ use url::Url;
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::plan::Finding;
 use crate::ports::{Dns, Gateway, Hypervisor, Ports, System};
-use crate::site::{OmniEndpoint, SecretRef, Site, Tls, UnifiEndpoint, read_secret};
+use crate::site::{
+    OmniEndpoint, ProxmoxEndpoint, SecretRef, Site, Tls, UnifiEndpoint, read_secret,
+};
 
 mod dns;
 mod omni;
 mod proxmox;
 mod unifi;
+
+pub use omni::port_error as omni_error;
 
 /// How an environment variable is looked up; only binaries read the environment.
 pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
@@ -26,6 +30,8 @@ pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 pub struct Connected {
     /// The ports over them.
     pub ports: Ports,
+    /// Omni's client itself, for what is no part of the engine's work: accounts and keys.
+    pub omni: omni_client::Client,
     counters: Vec<(String, Counter)>,
 }
 
@@ -123,10 +129,23 @@ pub async fn connect_omni(
     Ok(over_omni(client, clock))
 }
 
-fn over_omni(client: omni_client::Client, clock: Arc<dyn Clock>) -> Connected {
+/// A Proxmox cluster alone, for work that needs no other system. Nothing is sent yet.
+pub async fn connect_hypervisor(
+    endpoint: &ProxmoxEndpoint,
+    environment: Environment<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Hypervisor>, Finding> {
+    let client = connect_proxmox(endpoint, environment, &clock).await?;
+    let provider = endpoint.provider.clone();
+    Ok(Arc::new(proxmox::Port { client, provider }))
+}
+
+/// The ports over a client of Omni alone.
+pub fn over_omni(client: omni_client::Client, clock: Arc<dyn Clock>) -> Connected {
     let counted = client.clone();
     let counter: Counter = Box::new(move || counted.requests_sent());
     Connected {
+        omni: client.clone(),
         ports: Ports {
             omni: Arc::new(omni::Port { client }),
             hypervisors: BTreeMap::new(),
@@ -160,7 +179,7 @@ async fn omni_client(
 }
 
 async fn connect_proxmox(
-    endpoint: &crate::site::ProxmoxEndpoint,
+    endpoint: &ProxmoxEndpoint,
     environment: Environment<'_>,
     clock: &Arc<dyn Clock>,
 ) -> Result<proxmox_client::Client, Finding> {

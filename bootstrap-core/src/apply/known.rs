@@ -182,6 +182,7 @@ async fn release(
         network_id: ours.before.and(record.network_id.clone()),
         note: Some(mark::Reservation::removed_from(note, &run.site.name)),
         name: None,
+        local_dns: None,
     };
     gateway.update_client(&record.id, mac, &patch).await?;
     match gateway.client_record(mac).await? {

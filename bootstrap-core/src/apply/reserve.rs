@@ -81,6 +81,7 @@ async fn write(
             .is_empty()
             .then(|| machine.to_owned()),
         note: Some(mark(false).added_to(record.note.as_deref())),
+        local_dns: None,
     };
     let Some(record) = own else {
         let client = NewClient {
@@ -89,6 +90,7 @@ async fn write(
             note: Some(mark(true).to_string()),
             fixed_ip: wanted.address,
             network_id: wanted.network_id.clone(),
+            local_dns: None,
         };
         let created = gateway.create_client(&client).await;
         // Seen by DHCP a moment ago: the record exists now, and is changed instead.

@@ -110,7 +110,7 @@ fn is_of_another_kind(document: &Node, pairs: &[(Node, Node)], findings: &mut Fi
     let at = |name: &str| pairs.iter().find(|(key, _)| key.as_str() == Some(name));
     let kind = at("kind").and_then(|(_, value)| value.as_str());
     if let Some((key, _)) = at("apiVersion") {
-        let guess = kind.and_then(of_singular).unwrap_or(class::TYPE);
+        let guess = kind.and_then(type_called).unwrap_or(class::TYPE);
         let name = document
             .get("metadata")
             .and_then(|metadata| metadata.get("name")?.as_str())
@@ -139,8 +139,8 @@ fn is_of_another_kind(document: &Node, pairs: &[(Node, Node)], findings: &mut Fi
     false
 }
 
-/// The type whose one resource is called so: `MachineClass`, `machineclass`.
-fn of_singular(word: &str) -> Option<&'static str> {
+/// The full name of the type whose resources, or whose one resource, are called so: `MachineClasses`, `machineclass`.
+pub fn type_called(word: &str) -> Option<&'static str> {
     let word = word.to_lowercase();
     shape::known().find(|name| {
         let short = name.split('.').next().unwrap_or_default().to_lowercase();
@@ -227,7 +227,7 @@ fn unknown_type(metadata: &Node, kind: &str, findings: &mut Findings) {
     }
     let at = metadata.get("type").unwrap_or(metadata);
     let lower = kind.to_lowercase();
-    let near = of_singular(lower.split('.').next().unwrap_or_default())
+    let near = type_called(lower.split('.').next().unwrap_or_default())
         .or_else(|| nearest(kind, shape::known()));
     let hint = near.map_or_else(
         || "types are for example MachineClasses.omni.sidero.dev, ConfigPatches.omni.sidero.dev; `omni-resource get rd` lists all".to_owned(),

@@ -10,6 +10,7 @@ pub mod definition;
 mod document;
 mod fields;
 mod files;
+pub mod json_schema;
 pub mod jsonpath;
 pub mod omnictl;
 mod patch;
@@ -26,6 +27,7 @@ use std::path::Path;
 
 use omni_client::Resource;
 
+pub use self::document::type_called;
 use self::fields::Findings;
 pub use self::files::{Input, find, yaml_files};
 pub use self::provider_data::Block;

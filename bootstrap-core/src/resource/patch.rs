@@ -15,7 +15,8 @@ pub(super) fn check(document: &Document) -> Vec<Diagnostic> {
         return Vec::new();
     };
     let prefix = name(resource);
-    let nodes = match yaml::parse(text) {
+    let scanned = yaml::Scanned::of(text);
+    let nodes = match scanned.nodes() {
         Ok(nodes) => nodes,
         Err(problems) => {
             let told = problems.into_iter().map(|problem| {
@@ -29,7 +30,7 @@ pub(super) fn check(document: &Document) -> Vec<Diagnostic> {
             return told.collect();
         }
     };
-    if let Err(refused) = talos::load(text) {
+    if let Err(refused) = talos::load(&scanned) {
         let place = match nodes.get(refused.document) {
             Some(node) if !refused.way.is_empty() => block.place_in(node, &refused.way),
             _ => block.inside((refused.line, refused.column)),

@@ -125,7 +125,7 @@ impl Value {
 fn reads_as(value: &Value, text: &str) -> bool {
     let inner = Value::mapping([("a", value.clone())]);
     let written = emit(&[Value::Sequence(vec![inner])], 2);
-    let (documents, _) = tree::documents(&written);
+    let (documents, _) = tree::documents(&crate::yaml::Scanned::of(&written));
     let anew = documents
         .first()
         .map(|document| remarshal::remarshal(&document.tree));

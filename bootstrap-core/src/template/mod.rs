@@ -11,6 +11,7 @@ pub mod go_yaml;
 mod layout;
 mod model;
 mod omnictl;
+pub mod schema;
 mod semver;
 pub(crate) mod talos;
 pub(crate) mod text;
@@ -114,8 +115,10 @@ pub fn load_with(path: &Path, options: &LoadOptions) -> Result<Template, Vec<Dia
         Some(text) => text.clone(),
         None => yaml::read_text(path, path)?,
     };
-    let mut nodes = yaml::parse_in(&text, path)?;
-    let reread = omnictl::Reread::of(&text);
+    let scanned = yaml::Scanned::of(&text);
+    let mut nodes = scanned.nodes_in(path)?;
+    let reread = omnictl::Reread::of(&scanned);
+    drop(scanned);
     omnictl::rewrite(&mut nodes, &reread);
     let files = Files::new(path, options.allowed_dir.as_deref());
     let documents = decode::decode(&nodes, path, &files)?;

@@ -11,7 +11,7 @@ use super::go_yaml::tree::{self, Kind, Tree};
 use super::layout::Layout;
 use super::text::quote;
 use crate::diagnostic::{Diagnostic, Origin};
-use crate::yaml::{self, Content, Node};
+use crate::yaml::{self, Content, Node, Scanned};
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("omnictl_types.txt")));
 
@@ -36,7 +36,7 @@ struct Anew {
 }
 
 impl Reread {
-    pub(super) fn of(text: &str) -> Self {
+    pub(super) fn of(text: &Scanned) -> Self {
         let (documents, broken) = tree::documents(text);
         let pair = |read: tree::Document| Pair {
             is_stable: is_stable(&read.tree),
@@ -54,7 +54,7 @@ impl Pair {
     fn anew(&self) -> &Anew {
         self.anew.get_or_init(|| {
             let text = remarshal(&self.read.tree);
-            let (again, broken) = tree::documents(&text);
+            let (again, broken) = tree::documents(&Scanned::of(&text));
             let again = again.into_iter().next().filter(|_| !broken);
             Anew {
                 tree: again.map(|document| document.tree),
@@ -174,7 +174,7 @@ pub(super) fn load_error(text: &str, syntax: &str) -> Option<String> {
     if tree::foreign_version(text).is_some() {
         return Some(broken());
     }
-    let reread = Reread::of(text);
+    let reread = Reread::of(&Scanned::of(text));
     for document in &reread.documents {
         let read = &document.read;
         let place = format!("document at line {}:{}", read.line, read.column);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::{Content, Node, Problem, Scalar};
 
@@ -15,22 +15,75 @@ const MAX_DEPTH: usize = 200;
 /// # Errors
 /// One syntax error, or all duplicate keys.
 pub fn parse(text: &str) -> Result<Vec<Node>, Vec<Problem>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut loader = Loader {
-        open_end: open_end(text),
-        parser: Parser::new_from_str(text),
-        anchors: HashMap::new(),
-        nodes: 0,
-        depth: 0,
-        duplicates: Vec::new(),
-    };
-    let documents = loader
-        .documents()
-        .map_err(|problem| vec![explain(problem, text)])?;
-    if loader.duplicates.is_empty() {
-        Ok(documents)
-    } else {
-        Err(loader.duplicates)
+    Scanned::of(text).nodes()
+}
+
+/// What the scanner made of a text, for all that are built from it: scanning costs as much as building.
+pub(crate) struct Scanned<'text> {
+    text: &'text str,
+    events: Vec<(Event<'text>, Span)>,
+    /// Why it ends early.
+    broken: Option<ScanError>,
+    open_end: Option<usize>,
+}
+
+impl<'text> Scanned<'text> {
+    pub(crate) fn of(text: &'text str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let (mut events, mut broken) = (Vec::new(), None);
+        for event in Parser::new_from_str(text) {
+            match event {
+                Ok(event) => events.push(event),
+                Err(error) => {
+                    broken = Some(error);
+                    break;
+                }
+            }
+        }
+        Self {
+            text,
+            events,
+            broken,
+            open_end: open_end(text),
+        }
+    }
+
+    /// The text, without a byte order mark.
+    pub(crate) fn text(&self) -> &'text str {
+        self.text
+    }
+
+    pub(crate) fn events(&self) -> std::slice::Iter<'_, (Event<'text>, Span)> {
+        self.events.iter()
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// A scalar's text as it stands there.
+    pub(crate) fn scalar<'s>(&self, text: &'s str, style: ScalarStyle, span: &Span) -> &'s str {
+        without_added_break(text, style, span, self.open_end)
+    }
+
+    /// Its documents; see [`parse`].
+    pub(crate) fn nodes(&self) -> Result<Vec<Node>, Vec<Problem>> {
+        let mut loader = Loader {
+            scanned: self,
+            events: self.events(),
+            anchors: HashMap::new(),
+            nodes: 0,
+            depth: 0,
+            duplicates: Vec::new(),
+        };
+        let documents = loader
+            .documents()
+            .map_err(|problem| vec![explain(problem, self.text)])?;
+        if loader.duplicates.is_empty() {
+            Ok(documents)
+        } else {
+            Err(loader.duplicates)
+        }
     }
 }
 
@@ -67,13 +120,13 @@ fn explain(mut problem: Problem, text: &str) -> Problem {
 }
 
 /// The last line of a text that ends without a line break after it.
-pub(crate) fn open_end(text: &str) -> Option<usize> {
+fn open_end(text: &str) -> Option<usize> {
     let last = text.rsplit('\n').next().unwrap_or_default();
     (!last.trim().is_empty()).then(|| text.split('\n').count())
 }
 
 /// The parser ends a block with a line break also where the text ends without one.
-pub(crate) fn without_added_break<'s>(
+fn without_added_break<'s>(
     scalar: &'s str,
     style: ScalarStyle,
     span: &Span,
@@ -87,16 +140,16 @@ pub(crate) fn without_added_break<'s>(
     }
 }
 
-struct Loader<'text> {
-    open_end: Option<usize>,
-    parser: Parser<'text, StrInput<'text>>,
+struct Loader<'s, 'text> {
+    scanned: &'s Scanned<'text>,
+    events: std::slice::Iter<'s, (Event<'text>, Span)>,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
     depth: usize,
     duplicates: Vec<Problem>,
 }
 
-impl<'text> Loader<'text> {
+impl<'s, 'text> Loader<'s, 'text> {
     fn documents(&mut self) -> Result<Vec<Node>, Problem> {
         let mut documents = Vec::new();
         loop {
@@ -107,8 +160,8 @@ impl<'text> Loader<'text> {
                     self.anchors.clear();
                     let (event, span) = self.next()?;
                     documents.push(match event {
-                        Event::DocumentEnd => scalar_node(&span, "", true, None),
-                        other => self.node(other, &span)?,
+                        Event::DocumentEnd => scalar_node(span, "", true, None),
+                        other => self.node(other, span)?,
                     });
                 }
                 _ => {}
@@ -116,34 +169,32 @@ impl<'text> Loader<'text> {
         }
     }
 
-    fn next(&mut self) -> Result<(Event<'text>, Span), Problem> {
-        match self.parser.next_event() {
-            Some(Ok(next)) => Ok(next),
-            Some(Err(error)) => Err(syntax(&error)),
-            // A parser that ends without saying so has nothing more to give.
-            None => Ok((Event::StreamEnd, Span::default())),
-        }
+    fn next(&mut self) -> Result<&'s (Event<'text>, Span), Problem> {
+        self.events
+            .next()
+            .ok_or_else(|| match &self.scanned.broken {
+                Some(error) => syntax(error),
+                None => problem(&Span::default(), "text ends in the middle of a value"),
+            })
     }
 
-    fn node(&mut self, event: Event<'text>, span: &Span) -> Result<Node, Problem> {
+    fn node(&mut self, event: &Event<'text>, span: &Span) -> Result<Node, Problem> {
         self.nodes += 1;
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let text = without_added_break(&text, style, span, self.open_end);
-                (
-                    scalar_node(span, text, style == ScalarStyle::Plain, tag.as_deref()),
-                    anchor,
-                )
+                let text = self.scanned.scalar(text, *style, span);
+                let plain = *style == ScalarStyle::Plain;
+                (scalar_node(span, text, plain, tag.as_deref()), *anchor)
             }
             Event::SequenceStart(anchor, _) => (
                 node_at(span, Content::Sequence(self.nested(span, Self::sequence)?)),
-                anchor,
+                *anchor,
             ),
             Event::MappingStart(anchor, _) => (
                 node_at(span, Content::Mapping(self.nested(span, Self::mapping)?)),
-                anchor,
+                *anchor,
             ),
-            Event::Alias(anchor) => return self.alias(anchor, span),
+            Event::Alias(anchor) => return self.alias(*anchor, span),
             Event::StreamEnd => return Err(problem(span, "text ends in the middle of a value")),
             _ => return Err(problem(span, "a value is missing here")),
         };
@@ -175,26 +226,26 @@ impl<'text> Loader<'text> {
         let mut items = Vec::new();
         loop {
             let (event, span) = self.next()?;
-            if event == Event::SequenceEnd {
+            if *event == Event::SequenceEnd {
                 return Ok(items);
             }
-            items.push(self.node(event, &span)?);
+            items.push(self.node(event, span)?);
         }
     }
 
     fn mapping(&mut self) -> Result<Vec<(Node, Node)>, Problem> {
         let mut pairs: Vec<(Node, Node)> = Vec::new();
-        let mut lines: HashMap<String, usize> = HashMap::new();
+        let mut seen = Keys::default();
         let mut merged = Vec::new();
         loop {
             let (event, span) = self.next()?;
-            if event == Event::MappingEnd {
+            if *event == Event::MappingEnd {
                 merge(&mut pairs, merged);
                 return Ok(pairs);
             }
-            let key = self.node(event, &span)?;
+            let key = self.node(event, span)?;
             let (event, span) = self.next()?;
-            let value = self.node(event, &span)?;
+            let value = self.node(event, span)?;
             let Content::Scalar(scalar) = &key.content else {
                 return Err(Problem {
                     line: key.line,
@@ -207,7 +258,7 @@ impl<'text> Loader<'text> {
                 merged.push(value);
                 continue;
             }
-            if let Some(first) = lines.insert(scalar.text.clone(), key.line) {
+            if let Some(first) = seen.first_line(&pairs, scalar) {
                 self.duplicates.push(Problem {
                     line: key.line,
                     column: key.column,
@@ -219,6 +270,7 @@ impl<'text> Loader<'text> {
                 });
                 continue;
             }
+            seen.add(scalar, key.line);
             pairs.push((key, value));
         }
     }
@@ -232,6 +284,43 @@ impl<'text> Loader<'text> {
             return Err(problem(span, "aliases expand to too many values"));
         }
         Ok(node.clone())
+    }
+}
+
+/// Where each key of a mapping stands. Most mappings are so small that looking through their pairs is faster.
+#[derive(Default)]
+struct Keys {
+    lines: HashMap<String, usize>,
+}
+
+impl Keys {
+    const FEW: usize = 16;
+
+    fn first_line(&mut self, pairs: &[(Node, Node)], key: &Scalar) -> Option<usize> {
+        if pairs.len() <= Self::FEW {
+            let same = pairs.iter().find(|(other, _)| text_of(other) == key.text);
+            return same.map(|(other, _)| other.line);
+        }
+        if self.lines.is_empty() {
+            let all = pairs.iter();
+            self.lines = all
+                .map(|(key, _)| (text_of(key).to_owned(), key.line))
+                .collect();
+        }
+        self.lines.get(&key.text).copied()
+    }
+
+    fn add(&mut self, key: &Scalar, line: usize) {
+        if !self.lines.is_empty() {
+            self.lines.insert(key.text.clone(), line);
+        }
+    }
+}
+
+fn text_of(key: &Node) -> &str {
+    match &key.content {
+        Content::Scalar(scalar) => &scalar.text,
+        _ => "",
     }
 }
 

@@ -68,7 +68,7 @@ pub fn run(arguments: &Delete, session: &Session, screen: &mut Screen) -> Result
         });
     }
     block_on(async {
-        let connected = session.connect().await?;
+        let connected = session.connect(screen).await?;
         let ports = &connected.ports;
         let definition = session
             .resolve(Exit::Refused, ports.omni.as_ref(), &arguments.kind)
@@ -86,6 +86,9 @@ pub fn run(arguments: &Delete, session: &Session, screen: &mut Screen) -> Result
             }
         };
         let found = found.map_err(|error| session.failed(Exit::Refused, &error))?;
+        for id in missing(&arguments.ids, &found).filter(|_| !session.compat) {
+            screen.note(&format!("{} {} is not there", kind.name, clean(id)));
+        }
         let stop = signals::listen();
         let how = How {
             at_once: SIDE_BY_SIDE,
@@ -101,6 +104,11 @@ pub fn run(arguments: &Delete, session: &Session, screen: &mut Screen) -> Result
         }
         outcome(written, session, screen)
     })
+}
+
+fn missing<'a>(ids: &'a [String], found: &[Resource]) -> impl Iterator<Item = &'a str> {
+    let all = ids.iter().map(String::as_str);
+    all.filter(|id| !found.iter().any(|resource| resource.metadata.id == *id))
 }
 
 /// Deletes, and tells what goes and what is waited for.

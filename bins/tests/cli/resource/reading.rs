@@ -153,7 +153,7 @@ async fn deletion_waits_and_names_what_holds() {
         (
             Some(0),
             "",
-            "destroyed MachineClasses.omni.sidero.dev one\n"
+            "MachineClasses.omni.sidero.dev none is not there\ndestroyed MachineClasses.omni.sidero.dev one\n"
         )
     );
     let finished = bench.run("delete machineclass --all --timeout 1s").await;

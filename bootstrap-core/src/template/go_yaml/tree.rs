@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
+use saphyr_parser::{Event, ScalarStyle, Span, Tag};
 
 use super::style::{self, Style};
 use super::{Value, keys, resolve};
-use crate::yaml;
+use crate::yaml::Scanned;
 
 /// Deeper values are refused when the file is read.
 const MAX_DEPTH: usize = 200;
@@ -107,12 +107,11 @@ pub(in crate::template) struct Document {
 }
 
 /// The documents before the first syntax error, and whether there is one.
-pub(in crate::template) fn documents(text: &str) -> (Vec<Document>, bool) {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+pub(in crate::template) fn documents(scanned: &Scanned) -> (Vec<Document>, bool) {
     let mut builder = Builder {
-        parser: Parser::new_from_str(text),
-        open_end: yaml::open_end(text),
-        lines: text.lines().collect(),
+        scanned,
+        events: scanned.events(),
+        lines: scanned.text().lines().collect(),
         anchors: HashMap::new(),
         depth: 0,
     };
@@ -120,7 +119,7 @@ pub(in crate::template) fn documents(text: &str) -> (Vec<Document>, bool) {
     loop {
         match builder.document() {
             Ok(Some(tree)) => trees.push(tree),
-            Ok(None) => return (trees, false),
+            Ok(None) => return (trees, scanned.is_broken()),
             Err(NoYaml) => return (trees, true),
         }
     }
@@ -146,73 +145,63 @@ pub(in crate::template) fn foreign_version(text: &str) -> Option<usize> {
 /// The text stops being YAML.
 struct NoYaml;
 
-struct Builder<'text> {
-    parser: Parser<'text, StrInput<'text>>,
-    open_end: Option<usize>,
+struct Builder<'s, 'text> {
+    scanned: &'s Scanned<'text>,
+    events: std::slice::Iter<'s, (Event<'text>, Span)>,
     lines: Vec<&'text str>,
     anchors: HashMap<usize, Rc<Tree>>,
     depth: usize,
 }
 
-impl<'text> Builder<'text> {
+impl<'text> Builder<'_, 'text> {
     /// The next document; `None` at the end.
     fn document(&mut self) -> Result<Option<Document>, NoYaml> {
         loop {
-            match self.next().ok_or(NoYaml)? {
-                (Event::StreamEnd, _) => return Ok(None),
-                (Event::DocumentStart(explicit), start) => {
+            match self.events.next() {
+                None | Some((Event::StreamEnd, _)) => return Ok(None),
+                Some((Event::DocumentStart(explicit), start)) => {
                     self.anchors.clear();
-                    let (event, span) = self.next().ok_or(NoYaml)?;
+                    let (event, span) = self.events.next().ok_or(NoYaml)?;
                     let tree = match event {
-                        Event::DocumentEnd => {
-                            scalar(&span, String::new(), ScalarStyle::Plain, None)
-                        }
-                        other => self.node(other, &span).ok_or(NoYaml)?,
+                        Event::DocumentEnd => scalar(span, String::new(), ScalarStyle::Plain, None),
+                        other => self.node(other, span).ok_or(NoYaml)?,
                     };
-                    let (line, column) = if explicit {
+                    let (line, column) = if *explicit {
                         (start.start.line().max(1), start.start.col() + 1)
                     } else {
                         (tree.line, tree.column)
                     };
                     return Ok(Some(Document { line, column, tree }));
                 }
-                _ => {}
+                Some(_) => {}
             }
         }
     }
 
-    fn next(&mut self) -> Option<(Event<'text>, Span)> {
-        match self.parser.next_event() {
-            Some(Ok(next)) => Some(next),
-            Some(Err(_)) => None,
-            None => Some((Event::StreamEnd, Span::default())),
-        }
-    }
-
-    fn node(&mut self, event: Event<'text>, span: &Span) -> Option<Tree> {
+    fn node(&mut self, event: &Event<'text>, span: &Span) -> Option<Tree> {
         let (mut tree, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let text = yaml::without_added_break(&text, style, span, self.open_end).to_owned();
-                let mut tree = scalar(span, text, style, tag.as_deref());
+                let text = self.scanned.scalar(text, *style, span).to_owned();
+                let mut tree = scalar(span, text, *style, tag.as_deref());
                 if matches!(tree.style, Style::Literal | Style::Folded) {
                     tree.line = self.header(tree.line);
                 }
-                (tree, anchor)
+                (tree, *anchor)
             }
             Event::SequenceStart(anchor, tag) => {
                 let (items, in_flow) = self.nested(Self::sequence)?;
                 let mut tree = place(span, "!!seq", tag.as_deref(), Kind::Sequence(items));
                 tree.in_flow = in_flow;
-                (tree, anchor)
+                (tree, *anchor)
             }
             Event::MappingStart(anchor, tag) => {
                 let (pairs, in_flow) = self.nested(Self::mapping)?;
                 let mut tree = place(span, "!!map", tag.as_deref(), Kind::Mapping(pairs));
                 tree.in_flow = in_flow;
-                (tree, anchor)
+                (tree, *anchor)
             }
             Event::Alias(anchor) => {
-                let target = self.anchors.get(&anchor)?.clone();
+                let target = self.anchors.get(anchor)?.clone();
                 return Some(place(span, "", None, Kind::Alias(target)));
             }
             _ => return None,
@@ -245,29 +234,29 @@ impl<'text> Builder<'text> {
     fn sequence(&mut self) -> Option<(Vec<Tree>, bool)> {
         let mut items = Vec::new();
         loop {
-            let (event, span) = self.next()?;
-            if event == Event::SequenceEnd {
-                return Some((items, is_bracket(&span)));
+            let (event, span) = self.events.next()?;
+            if *event == Event::SequenceEnd {
+                return Some((items, is_bracket(span)));
             }
-            items.push(self.node(event, &span)?);
+            items.push(self.node(event, span)?);
         }
     }
 
     fn mapping(&mut self) -> Option<(Vec<(Tree, Tree)>, bool)> {
         let mut pairs: Vec<(Tree, Tree)> = Vec::new();
         loop {
-            let (event, span) = self.next()?;
-            if event == Event::MappingEnd {
-                let in_flow = is_bracket(&span);
+            let (event, span) = self.events.next()?;
+            if *event == Event::MappingEnd {
+                let in_flow = is_bracket(span);
                 let odd = in_flow
                     && pairs
                         .iter()
                         .any(|(key, value)| begins_with_colon(key) || begins_with_colon(value));
                 return (!odd).then_some((pairs, in_flow));
             }
-            let key = self.node(event, &span)?;
-            let (event, span) = self.next()?;
-            pairs.push((key, self.node(event, &span)?));
+            let key = self.node(event, span)?;
+            let (event, span) = self.events.next()?;
+            pairs.push((key, self.node(event, span)?));
         }
     }
 }

@@ -1,28 +1,42 @@
 //! `$patch: delete` statements: what they take out of a document, and where they may not stand.
 
+use std::borrow::Cow;
+
 use super::super::go_yaml::tree::{Kind as Node, Tree};
 
 /// What is left of a document.
-pub(super) struct Found {
+pub(super) struct Found<'d> {
     pub count: usize,
     /// `None` where nothing is left to load.
-    pub rest: Option<Tree>,
+    pub rest: Option<Cow<'d, Tree>>,
 }
 
 /// Takes the statements out.
-pub(super) fn take(document: &Tree) -> Result<Found, String> {
-    let mut rest = document.clone();
+pub(super) fn take(document: &Tree) -> Result<Found<'_>, String> {
     let mut walk = Walk {
         root: root(document),
         count: 0,
         path: Vec::new(),
     };
-    let deleted = walk.node(&mut rest, false)?;
+    let mut rest = Cow::Borrowed(document);
+    // Patches with statements are few, and copies of the others would cost as much as reading them.
+    let deleted = has_statement(document) && walk.node(rest.to_mut(), false)?;
     let empty = matches!(&rest.kind, Node::Mapping(pairs) if pairs.iter().all(is_heading));
     Ok(Found {
         count: walk.count,
         rest: (!deleted && !empty).then_some(rest),
     })
+}
+
+fn has_statement(node: &Tree) -> bool {
+    match &node.kind {
+        Node::Mapping(pairs) => {
+            let mut pairs = pairs.iter();
+            pairs.any(|(key, value)| is_delete(key, value) || has_statement(value))
+        }
+        Node::Sequence(items) => items.iter().any(has_statement),
+        Node::Scalar(_) | Node::Alias(_) => false,
+    }
 }
 
 /// The text of a key's value; nothing where there is none.
@@ -98,10 +112,9 @@ impl Walk {
     fn mapping(&mut self, pairs: &mut Vec<(Tree, Tree)>, in_list: bool) -> Result<bool, String> {
         let mut kept = Vec::new();
         let before = pairs.len();
-        let all = std::mem::take(pairs);
-        let mut rest = all.iter();
-        while let Some((key, value)) = rest.next() {
-            if is_delete(key, value) {
+        let mut rest = std::mem::take(pairs).into_iter();
+        while let Some((key, mut value)) = rest.next() {
+            if is_delete(&key, &value) {
                 // The first other key tells which item is meant.
                 let selects = kept
                     .iter()
@@ -111,11 +124,10 @@ impl Walk {
                 return Ok(true);
             }
             self.path.push(key.text().to_owned());
-            let mut value = value.clone();
             let deleted = self.node(&mut value, false);
             self.path.pop();
             if !deleted? {
-                kept.push((key.clone(), value));
+                kept.push((key, value));
             }
         }
         *pairs = kept;

@@ -8,6 +8,7 @@ use super::super::go_yaml::remarshal::remarshal;
 use super::super::go_yaml::tree::{self, Kind as Node, Tree};
 use super::super::text::quote;
 use super::deletes;
+use crate::yaml::Scanned;
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("../talos_fields.txt")));
 
@@ -53,7 +54,7 @@ impl LoadError {
 }
 
 /// Reads a text as a configuration patch; `Ok(false)` where it stops being YAML.
-pub(crate) fn load(text: &str) -> Result<bool, LoadError> {
+pub(crate) fn load(text: &Scanned) -> Result<bool, LoadError> {
     let (documents, broken) = tree::documents(text);
     let mut loaded = Loaded::default();
     for (at, document) in documents.iter().enumerate() {
@@ -399,7 +400,7 @@ mod tests {
             ("- a", Some("expected a YAML document at line 1")),
             ("{}", Some("config not found")),
         ] {
-            let error = load(text);
+            let error = load(&Scanned::of(text));
             match expected {
                 None => assert_eq!(error, Ok(true), "{text}"),
                 Some(part) => assert!(

@@ -57,9 +57,10 @@ pub(super) fn validate(patch: &Patch) -> Option<Finding> {
 /// What is wrong with a patch's text: one loading error, or all that Omni forbids.
 fn content(label: String, text: &str, source: &Source) -> Option<Finding> {
     let places = Places { source };
-    let parsed = yaml::parse(text);
+    let scanned = yaml::Scanned::of(text);
+    let parsed = scanned.nodes();
     let nodes = parsed.as_deref().unwrap_or_default();
-    if let Err(refused) = talos::load(text) {
+    if let Err(refused) = talos::load(&scanned) {
         let place = if source.content.is_some() {
             places.at(refused.line, refused.column)
         } else {

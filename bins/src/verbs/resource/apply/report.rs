@@ -77,6 +77,10 @@ impl Report {
             self.entries.push(entry);
             return;
         }
+        let is_wrong = matches!(outcome, Outcome::Failed(_) | Outcome::Left);
+        if screen.quiet && !is_wrong && !matches!(outcome, Outcome::Planned) {
+            return;
+        }
         screen.print(&format!("{symbol} {name} {words}"));
         for line in difference.lines() {
             screen.print(&format!("    {line}"));

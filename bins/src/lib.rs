@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod compat;
+pub mod contexts;
 pub mod lock;
 pub mod notices;
 pub mod omni;
@@ -12,4 +13,5 @@ pub mod progress;
 pub mod proxmox;
 pub mod run;
 pub mod signals;
+pub mod unifi;
 pub mod verbs;

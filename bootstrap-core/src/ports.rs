@@ -245,6 +245,10 @@ pub trait Gateway: Send + Sync {
     async fn dns_records(&self) -> PortResult<Vec<DnsRecord>>;
     /// Makes a DNS record; `Conflict` when it exists.
     async fn create_dns_record(&self, record: &NewDnsRecord) -> PortResult<()>;
+    /// Replaces the DNS record of an id that was listed.
+    async fn update_dns_record(&self, id: &str, record: &NewDnsRecord) -> PortResult<()>;
+    /// Deletes the DNS record of an id that was listed; absent is success.
+    async fn delete_dns_record(&self, id: &str) -> PortResult<()>;
 }
 
 /// A DNS server that nodes will ask.

@@ -37,6 +37,11 @@ impl Client {
             ..self.clone()
         }
     }
+
+    /// The wall clock that signatures are made by, for making keys that fit them.
+    pub fn now(&self) -> SystemTime {
+        self.transport.clock().wall()
+    }
 }
 
 /// What a call carries beside its body. All of it is signed.

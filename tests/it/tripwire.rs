@@ -338,4 +338,16 @@ impl Gateway for Wired<dyn Gateway> {
             .write(format!("create dns {}", record.name), effect, System::Unifi)
             .await
     }
+    async fn update_dns_record(&self, id: &str, record: &NewDnsRecord) -> PortResult<()> {
+        let effect = self.port.update_dns_record(id, record);
+        self.wire
+            .write(format!("update dns {}", record.name), effect, System::Unifi)
+            .await
+    }
+    async fn delete_dns_record(&self, id: &str) -> PortResult<()> {
+        let effect = self.port.delete_dns_record(id);
+        self.wire
+            .write(format!("delete dns {id}"), effect, System::Unifi)
+            .await
+    }
 }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bins::private::Private;
 use secrecy::ExposeSecret as _;
 use site_simulator::Faults;
 use trycmd::cargo::cargo_bin;
@@ -13,12 +14,15 @@ use crate::gpu::Lab;
 use crate::harness::{Loopback, copy};
 
 /// Every binary that a page may call.
-const BINARIES: [&str; 5] = [
+const BINARIES: [&str; 8] = [
     "bootstrap-schema",
     "omni-bootstrap",
     "omni-cluster-template",
     "omni-resource",
+    "omni-service-account",
     "proxmox-gpu",
+    "unifi-dns",
+    "unifi-reservation",
 ];
 
 fn pages() -> PathBuf {
@@ -39,6 +43,7 @@ async fn play_on(site: &Loopback, page: &'static str) {
         site.directory.path(),
         &directory.path().join(page).with_extension("in"),
     );
+    write_admin_key(site, &directory.path().join(page).with_extension("in"));
     let played = directory.path().join(page);
     std::fs::copy(pages().join(page), &played).expect("the page can be copied");
 
@@ -60,6 +65,13 @@ async fn play_on(site: &Loopback, page: &'static str) {
     if bins::run::environment("TRYCMD").is_some_and(|mode| mode == "overwrite") {
         std::fs::copy(played, pages().join(page)).expect("the page can be written");
     }
+}
+
+/// The key in the environment is an Operator's; pages about accounts need an Admin's.
+fn write_admin_key(site: &Loopback, directory: &Path) {
+    let place = Private::prepare(&directory.join("admin.key")).expect("it can be written");
+    let key = site.world.credentials().omni_admin_key;
+    place.write(key.expose_secret()).expect("it can be written");
 }
 
 /// What points the binaries at the site, and keeps the caller's own settings out.
@@ -96,6 +108,11 @@ async fn omni_resource() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn omni_service_account() {
+    play("omni-service-account.md").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn omni_cluster_template() {
     play("omni-cluster-template.md").await;
 }
@@ -103,6 +120,16 @@ async fn omni_cluster_template() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bootstrap_schema() {
     play("bootstrap-schema.md").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unifi_dns() {
+    play("unifi-dns.md").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unifi_reservation() {
+    play("unifi-reservation.md").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! `key`: the key that `omni-bootstrap` calls Omni with.
+//! `key renew`: a new key for the account of the site file.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,18 +16,6 @@ use crate::output::Screen;
 use crate::run::{Exit, Failure, block_on, environment};
 use crate::verbs::service_account::renew::{How, renew};
 
-/// The key that Omni is called with
-#[derive(Debug, clap::Args)]
-pub struct Key {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Verb {
-    Renew(Renew),
-}
-
 /// Give the account of the site file's key a new one
 ///
 /// The new key is registered, tried, and only then printed or written. The old one stays valid until it ends, so
@@ -39,7 +27,7 @@ Examples:
   omni-bootstrap key renew --admin-key-file admin.key --ttl 90d
 
 Exit codes: 0 renewed, 1 refused by Omni, 5 nothing was changed.")]
-pub struct Renew {
+pub(super) struct Renew {
     #[command(flatten)]
     site: SiteFile,
     /// A file with an Admin's service-account key to renew with, also where the own key has ended
@@ -53,8 +41,7 @@ pub struct Renew {
 ///
 /// # Errors
 /// What was wrong, or what Omni said.
-pub fn run(arguments: &Key, screen: &mut Screen) -> Result<Exit, Failure> {
-    let Verb::Renew(arguments) = &arguments.verb;
+pub(super) fn run(arguments: &Renew, screen: &mut Screen) -> Result<Exit, Failure> {
     let omni = opened::load(&arguments.site.file)?.omni;
     block_on(async {
         let name = account_name(&omni).await?;

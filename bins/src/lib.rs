@@ -2,10 +2,13 @@
 
 pub mod args;
 pub mod compat;
+pub mod contexts;
 pub mod lock;
+pub mod notices;
 pub mod omni;
 pub mod opened;
 pub mod output;
+pub mod private;
 pub mod progress;
 pub mod proxmox;
 pub mod run;

@@ -1,20 +1,26 @@
-//! Which Omni a binary talks to that needs no site file: flags, the environment `omnictl` reads, or a site file's
-//! `omni` section.
+//! Which Omni a binary talks to that needs no site file, and as whom: flags, the environment and the contexts that
+//! `omnictl` reads, or a site file's `omni` section.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use api_transport::TokioClock;
-use bootstrap_core::adapters::{Connected, connect_omni};
+use api_transport::{Clock as _, TokioClock};
+use bootstrap_core::adapters::{Connected, connect_omni, connect_omni_as};
 use bootstrap_core::diagnostic::{Diagnostic, Origin};
 use bootstrap_core::site::{OmniEndpoint, SecretRef, Tls};
 
+use omni_client::omniconfig::Context;
+
 use crate::compat;
+use crate::contexts::Places;
+use crate::notices;
 use crate::opened::{self, diagnostics};
+use crate::output::Screen;
 use crate::run::{Exit, Failure, environment};
 
 const ENDPOINT: &str = "OMNI_ENDPOINT";
-const KEY: &str = "OMNI_SERVICE_ACCOUNT_KEY";
+/// Variables with a key; the first that is set wins, as with omnictl.
+const KEYS: [&str; 2] = ["SIDERO_SERVICE_ACCOUNT_KEY", "OMNI_SERVICE_ACCOUNT_KEY"];
 
 /// Omni and how it is trusted.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -38,29 +44,48 @@ pub struct Omni {
     /// Take endpoint, key and trust from the `omni` section of this site file
     #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["endpoint", "key_file", "ca_file", "fingerprint", "insecure_skip_tls_verify"])]
     pub site: Option<PathBuf>,
+    /// omnictl's file with contexts [env: OMNICONFIG] [default: ~/.talos/omni/config]
+    #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["key_file", "site"])]
+    pub omniconfig: Option<PathBuf>,
+    /// Log in as this context of omnictl's says, not with a service account
+    #[arg(long, global = true, value_name = "NAME", conflicts_with_all = ["key_file", "site"])]
+    pub context: Option<String>,
 }
 
 impl Omni {
-    /// A client; nothing is sent yet.
+    /// A client, after what there is to say of its key and server. With `compat`, which says what omnictl says,
+    /// nothing of that is said.
     ///
     /// # Errors
     /// What is missing or cannot be used, with exit code 5; with `compat` as omnictl ends.
-    pub async fn connect(&self, compat: bool) -> Result<Connected, Failure> {
-        self.open().await.map_err(|failure| {
-            if compat {
-                compat::findings(&failure.findings)
-            } else {
-                failure
-            }
-        })
+    pub async fn connect(&self, compat: bool, screen: &mut Screen) -> Result<Connected, Failure> {
+        if compat {
+            let opened = self.open().await;
+            return opened.map_err(|failure| compat::findings(&failure.findings));
+        }
+        let connected = self.open().await?;
+        notices::tell(&connected, screen).await;
+        Ok(connected)
     }
 
     async fn open(&self) -> Result<Connected, Failure> {
+        let clock = Arc::new(TokioClock::real());
+        if let Some((places, context)) = self.chosen_context()? {
+            let signer = places.signer(&context, clock.wall())?;
+            let endpoint = match self.named_endpoint()? {
+                Some(endpoint) => endpoint,
+                None => context
+                    .endpoint()
+                    .map_err(|error| Failure::new(Exit::Refused, &error, None))?,
+            };
+            return connect_omni_as(&endpoint, &self.tls()?, signer, clock)
+                .map_err(|finding| Failure::findings(Exit::Refused, diagnostics(&[finding])));
+        }
         let endpoint = match &self.site {
             Some(file) => opened::load(file)?.omni,
             None => self.of_flags()?,
         };
-        connect_omni(&endpoint, &environment, Arc::new(TokioClock::real()))
+        connect_omni(&endpoint, &environment, clock)
             .await
             .map_err(|mut finding| {
                 // There is no file to point at.
@@ -71,31 +96,85 @@ impl Omni {
             })
     }
 
-    fn of_flags(&self) -> Result<OmniEndpoint, Failure> {
-        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
-        let Some(endpoint) = self.endpoint.clone().or_else(|| set(ENDPOINT)) else {
-            let missing = Diagnostic::error("no Omni is named").hint(format!(
-                "set {ENDPOINT}, or give --endpoint URL or --site FILE"
-            ));
-            return Err(Failure::findings(Exit::Refused, vec![missing]));
+    /// The context that is asked for, or the current one where no key of a service account is at hand.
+    fn chosen_context(&self) -> Result<Option<(Places, Context)>, Failure> {
+        let asked = self.context.is_some() || self.omniconfig.is_some();
+        let has_key = self.key_file.is_some() || key_variable().is_some();
+        if self.site.is_some() || (has_key && !asked) {
+            return Ok(None);
+        }
+        let Some(places) = Places::find(self.omniconfig.as_deref()) else {
+            return Ok(None);
         };
+        let config = match places.read()? {
+            Some(config) => config,
+            None if !asked => return Ok(None),
+            None => {
+                let text = format!("there is no omniconfig {}", places.config.display());
+                return Err(Failure::message(Exit::Refused, text));
+            }
+        };
+        let context = config
+            .context(self.context.as_deref())
+            .map_err(|error| Failure::new(Exit::Refused, &error, None))?;
+        Ok(Some((places, context)))
+    }
+
+    /// The URL that is named apart from any context.
+    ///
+    /// # Errors
+    /// The site file that names it is wrong.
+    pub fn named_endpoint(&self) -> Result<Option<String>, Failure> {
+        if let Some(file) = &self.site {
+            return Ok(Some(opened::load(file)?.omni.endpoint));
+        }
+        Ok(self.endpoint.clone().or_else(|| set(ENDPOINT)))
+    }
+
+    /// How its certificate is judged.
+    ///
+    /// # Errors
+    /// The site file that says so is wrong.
+    pub fn tls(&self) -> Result<Tls, Failure> {
+        if let Some(file) = &self.site {
+            return Ok(opened::load(file)?.omni.tls);
+        }
         let ca_file = self
             .ca_file
             .clone()
             .or_else(|| set("OMNI_CA_FILE").map(PathBuf::from));
         let pin = self.fingerprint.clone().or_else(|| set("OMNI_TLS_SHA256"));
+        Ok(Tls {
+            sha256: pin.into_iter().collect(),
+            ca_file: ca_file.filter(|_| self.fingerprint.is_none()),
+            insecure: self.insecure_skip_tls_verify,
+        })
+    }
+
+    fn of_flags(&self) -> Result<OmniEndpoint, Failure> {
+        let Some(endpoint) = self.named_endpoint()? else {
+            let missing = Diagnostic::error("no Omni is named").hint(format!(
+                "set {ENDPOINT}, or give --endpoint URL or --site FILE"
+            ));
+            return Err(Failure::findings(Exit::Refused, vec![missing]));
+        };
         Ok(OmniEndpoint {
             endpoint,
             key: match &self.key_file {
                 Some(file) => SecretRef::File(file.clone()),
-                None => SecretRef::Env(KEY.to_owned()),
+                None => SecretRef::Env(key_variable().unwrap_or(KEYS[1]).to_owned()),
             },
-            tls: Tls {
-                sha256: pin.into_iter().collect(),
-                ca_file: ca_file.filter(|_| self.fingerprint.is_none()),
-                insecure: self.insecure_skip_tls_verify,
-            },
+            tls: self.tls()?,
             origin: Origin::default(),
         })
     }
+}
+
+fn set(name: &str) -> Option<String> {
+    environment(name).filter(|value| !value.is_empty())
+}
+
+/// The variable that holds a key.
+fn key_variable() -> Option<&'static str> {
+    KEYS.into_iter().find(|name| environment(name).is_some())
 }

@@ -11,6 +11,7 @@ use bootstrap_core::plan::{Finding, Plan, plan};
 use bootstrap_core::ports::{PortError, System};
 use bootstrap_core::site::{self, Site};
 
+use crate::notices;
 use crate::output::Screen;
 use crate::run::{Exit, Failure};
 
@@ -52,10 +53,12 @@ pub async fn open(
     site: Site,
     environment: &(dyn Fn(&str) -> Option<String> + Sync),
     clock: Arc<dyn Clock>,
+    screen: &mut Screen,
 ) -> Result<Opened, Failure> {
     let connected = connect(&site, environment, clock)
         .await
         .map_err(|findings| Failure::findings(Exit::Refused, diagnostics(&findings)))?;
+    notices::tell(&connected, screen).await;
     let snapshot = observe(&site, &connected.ports).await.map_err(|errors| {
         let findings = errors
             .iter()

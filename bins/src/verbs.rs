@@ -3,11 +3,13 @@
 pub mod apply;
 pub mod dns;
 pub mod gpu;
+pub mod key;
 pub mod plan;
 pub mod rehearse;
 pub mod reservation;
 pub mod resource;
 pub mod schema;
+pub mod service_account;
 pub mod status;
 pub mod template;
 pub mod validate;

@@ -110,12 +110,7 @@ impl Error {
             Self::Unauthenticated { .. } => Some(NEW_KEY),
             Self::Denied { .. } => Some("the service account needs the role Operator"),
             Self::Transport(error) => error.hint(),
-            Self::Key(KeyError::Expired(_)) => {
-                Some("`omnictl serviceaccount renew` gives the account a new one")
-            }
-            Self::Key(_) => Some(
-                "use the value that `omnictl serviceaccount create` prints after OMNI_SERVICE_ACCOUNT_KEY=, all of it",
-            ),
+            Self::Key(error) => error.hint(),
             _ => None,
         }
     }
@@ -160,6 +155,7 @@ impl Error {
     }
 
     pub(crate) fn not_understood(what: &str, error: &dyn std::fmt::Display) -> Self {
+        let error = without_content(&error.to_string());
         Self::Unexpected {
             status: 200,
             message: redact(
@@ -319,6 +315,17 @@ impl From<SignError> for Error {
             SignError::Key(error) => Self::Key(error),
             SignError::Header(what) => Self::invalid(format!("{what} cannot be sent in a header")),
         }
+    }
+}
+
+/// What a parser says, without the text that it quotes: that may be a token.
+fn without_content(said: &str) -> String {
+    match (
+        said.split_once("string \""),
+        said.rsplit_once("\", expected"),
+    ) {
+        (Some((before, _)), Some((_, after))) => format!("{before}a text, expected{after}"),
+        _ => said.to_owned(),
     }
 }
 

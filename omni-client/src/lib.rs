@@ -39,17 +39,30 @@
 //! | [`Client::create`], [`Client::update`], [`Client::update_if_changed`], [`Client::modify`] | replayed |
 //! | [`Client::teardown`], [`Client::delete`] | replayed |
 //! | [`Client::watch`], with a fallback to listing behind proxies that buffer | replayed; the fallback is tested against a silent server |
-//! | [`Client::kubeconfig`] for a service account | replayed |
-//! | OIDC and break-glass kubeconfigs, talosconfig, machine logs | not yet |
-//! | Service accounts, schematics, join tokens, users | not yet |
-//! | Interactive login with a user's key | not yet: only [`Signer`]s |
+//! | [`Client::kubeconfig`], [`Client::oidc_kubeconfig`], [`Client::break_glass_kubeconfig`] | replayed |
+//! | [`Client::talosconfig`], [`Client::break_glass_talosconfig`], [`Client::omniconfig`] | replayed |
+//! | [`Client::service_accounts`] and making, renewing and destroying them, [`Client::users`] | replayed |
+//! | [`Client::machine_join_config`], [`Client::create_join_token`] | replayed |
+//! | [`Client::create_schematic`], [`Client::create_schematic_from_raw`], [`Client::boot_asset_url`] | replayed |
+//! | [`Client::validate_config`], [`Client::validate_json_schema`] | replayed |
+//! | [`Client::kubernetes_upgrade_pre_checks`], [`Client::preview_kubernetes_manifests`] | replayed; a preview that shows something is unproven |
+//! | [`Client::machine_logs`], [`Client::audit_log`] | replayed; following them is not planned |
+//! | Making and changing users, support bundles, power, maintenance upgrades | not yet |
+//! | [`Client::register_user_key`], [`Client::await_confirmation`]: login in a browser with a P-256 key | registration refused as recorded; the rest unproven, it is as the server's source has it |
 //! | Talos and Kubernetes runtimes through Omni | not planned |
+//!
+//! # Features
+//!
+//! Both are on by default.
+//!
+//! - `openpgp`: service-account keys, read and made. Without it, bring your own [`Signer`].
+//! - `omniconfig`: the file in which `omnictl` keeps its contexts.
 //!
 //! # Things to know
 //!
 //! - Times that signatures carry come from the injected clock. A server
 //!   accepts five minutes of difference; a refusal says how large it was.
-//! - Only reads, kubeconfig calls, teardown and delete are ever sent twice.
+//! - Only reads, calls that give the same each time, teardown and delete are ever sent twice.
 //! - An update replaces labels, annotations and finalizers as a whole: change
 //!   what was read, never build it anew. [`Client::modify`] does that.
 
@@ -60,11 +73,17 @@ mod error;
 pub mod kinds;
 pub mod labels;
 mod list;
+mod login;
 mod management;
+#[cfg(feature = "omniconfig")]
+pub mod omniconfig;
 #[cfg(feature = "openpgp")]
 mod openpgp;
+#[cfg(feature = "openpgp")]
+mod openpgp_key;
 mod resource;
 mod selector;
+mod server;
 mod service_account;
 mod sign;
 pub mod specs;
@@ -77,11 +96,19 @@ pub use api_transport::{Clock, Fingerprint, Trust};
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, rpc_text};
 pub use list::{ListOptions, Page};
-pub use management::KubeconfigOptions;
+pub use login::{Login, UserKey, UserPublicKey};
+pub use management::{
+    AccountKey, AccountRole, AuditEvents, BootAsset, BootAssetKind, BootAssetUrl, GrantType,
+    JoinConfig, JoinOptions, KubeconfigOptions, OidcOptions, PROVIDER_PREFIX, SchemaFinding,
+    Schematic, SchematicOptions, ServiceAccount, SyncedManifest, TunnelMode, User, full_identity,
+};
 #[cfg(feature = "openpgp")]
 pub use openpgp::OpenPgpSigner;
+#[cfg(feature = "openpgp")]
+pub use openpgp_key::NewKey;
 pub use resource::{Event, Kind, Metadata, Phase, Resource};
 pub use selector::{Selector, SelectorError, Selectors, Term, Test};
+pub use server::{TESTED_API, TESTED_VERSIONS};
 pub use service_account::{KeyError, ServiceAccountKey};
 pub use sign::Signer;
 pub use specs::Spec;

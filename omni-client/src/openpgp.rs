@@ -127,6 +127,6 @@ fn expiry(key: &SignedSecretKey) -> Option<SystemTime> {
     [key_end, signature_end].into_iter().flatten().min()
 }
 
-fn first_line(error: &dyn fmt::Display) -> String {
+pub(crate) fn first_line(error: &dyn fmt::Display) -> String {
     api_transport::redact(error.to_string().lines().next().unwrap_or_default(), 120)
 }

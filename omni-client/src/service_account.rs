@@ -29,9 +29,41 @@ pub enum KeyError {
     /// It is of another kind than Omni's.
     #[error("the service-account key is {0}, Omni's are OpenPGP version 4 with Ed25519")]
     Unsupported(String),
-    /// The signature could not be made.
+    /// The key or the signature could not be made.
     #[error("cannot sign with the service-account key: {0}")]
     Signing(String),
+    /// No account can be called that.
+    #[error(
+        "`{0}` cannot be an account's name: at most 64 letters, digits, `-`, `_`, `+`, with dots between them"
+    )]
+    Name(String),
+    /// A new key's life is too short or too long.
+    #[error("a key lives at least a second and at most 365 days (8760h)")]
+    Lifetime,
+}
+
+impl KeyError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Format(_) | Self::Damaged(_) => {
+                "use the value that `omnictl serviceaccount create` prints after OMNI_SERVICE_ACCOUNT_KEY=, all of it"
+            }
+            Self::Locked => {
+                "take a key without a passphrase: `omni-service-account renew NAME` with an Admin's key makes one, or \
+                 `gpg --edit-key KEY passwd` takes it off before the key is exported again"
+            }
+            Self::Unsupported(_) => {
+                "give the account a key of Omni's kind: `omni-service-account renew NAME` with an Admin's key, or \
+                 `omnictl serviceaccount renew NAME`"
+            }
+            Self::Expired(_) => {
+                "an Admin's key gives the account a new one: `omni-service-account renew NAME`, or \
+                 `omnictl serviceaccount renew NAME`"
+            }
+            Self::Signing(_) | Self::Name(_) | Self::Lifetime => return None,
+        })
+    }
 }
 
 fn date(at: SystemTime) -> String {
@@ -79,12 +111,17 @@ impl ServiceAccountKey {
         })?;
         let armored = SecretString::from(std::mem::take(&mut wire.pgp_key));
         wire.pgp_key.zeroize();
+        Self::new(&wire.name, armored)
+    }
+
+    /// An account's name and its private key, ASCII-armored; the key is not looked into.
+    pub fn new(name: &str, armored: SecretString) -> Result<Self, KeyError> {
         // The name is one of four words in the signature header.
-        if wire.name.is_empty() || wire.name.chars().any(|c| !c.is_ascii_graphic()) {
+        if name.is_empty() || name.chars().any(|c| !c.is_ascii_graphic()) {
             return Err(KeyError::Format("its name is empty or holds blanks"));
         }
         Ok(Self {
-            name: wire.name,
+            name: name.to_owned(),
             armored,
         })
     }

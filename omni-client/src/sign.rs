@@ -1,6 +1,7 @@
 //! How a call is signed: the headers, and the text the signature is over.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use base64::Engine as _;
@@ -8,19 +9,38 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
+use crate::Client;
 use crate::service_account::KeyError;
 
 /// Makes signatures that Omni accepts. Bring your own to keep keys elsewhere.
 pub trait Signer: Send + Sync + fmt::Debug {
-    /// A detached OpenPGP signature (binary packet) over `payload`, made at `at`.
+    /// A signature over `payload`, made at `at`: of an OpenPGP key a detached signature (binary packet), of a P-256 key
+    /// the 64 bytes of `r` and `s` over its SHA-256.
     fn sign(&self, payload: &[u8], at: SystemTime) -> Result<Vec<u8>, KeyError>;
     /// What goes into the signature's identity slot; must not hold blanks.
     fn identity(&self) -> &str;
-    /// Lower-case hex fingerprint.
+    /// How the server knows the key: an OpenPGP key's fingerprint in lower-case hex, the base64url SHA-256 of a P-256
+    /// key's uncompressed point.
     fn key_id(&self) -> &str;
     /// When the key ends, where that is known.
     fn expires(&self) -> Option<SystemTime> {
         None
+    }
+}
+
+impl Client {
+    /// The same server over the same connections, called with another key. To try a new key before it is relied on.
+    #[must_use]
+    pub fn with_signer(&self, signer: Arc<dyn Signer>) -> Self {
+        Self {
+            signer,
+            ..self.clone()
+        }
+    }
+
+    /// The wall clock that signatures are made by, for making keys that fit them.
+    pub fn now(&self) -> SystemTime {
+        self.transport.clock().wall()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -158,26 +159,15 @@ impl Status {
         struct Wrapped {
             error: Status,
         }
-        serde_json::from_slice(body).ok().or_else(|| {
-            serde_json::from_slice::<Wrapped>(body)
-                .ok()
-                .map(|wrapped| wrapped.error)
-        })
+        let wrapped = || message::<Wrapped>(body).map(|wrapped| wrapped.error);
+        message(body).or_else(|_| wrapped()).ok()
     }
 }
 
-// The names are the API's.
-#[allow(clippy::struct_field_names)]
-#[derive(Serialize)]
-pub(crate) struct KubeconfigRequest<'a> {
-    pub(crate) service_account: bool,
-    pub(crate) service_account_ttl: String,
-    pub(crate) service_account_user: &'a str,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    pub(crate) service_account_groups: &'a [String],
-}
-
-#[derive(Deserialize)]
-pub(crate) struct KubeconfigAnswer {
-    pub(crate) kubeconfig: String,
+/// Reads a message. A list, which serde takes for one as well, is none: `[]` must not pass for an empty answer.
+pub(crate) fn message<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(serde::de::Error::custom("no JSON object"));
+    }
+    serde_json::from_slice(body)
 }

@@ -41,7 +41,7 @@ fn selector() -> impl Strategy<Value = Selector> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(700) })]
 
     #[test]
     fn the_text_of_a_selector_reads_back(selector in selector()) {

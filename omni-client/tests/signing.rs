@@ -8,8 +8,9 @@
 )] // a test may
 
 mod fake;
+mod record;
 
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -21,9 +22,13 @@ use pgp::composed::{
     SignedPublicKey, SignedSecretKey,
 };
 use pgp::crypto::ecc_curve::ECCCurve;
+use pgp::crypto::public_key::PublicKeyAlgorithm;
 use pgp::packet::SignatureType;
-use pgp::types::KeyVersion;
+use pgp::types::{KeyDetails as _, KeyVersion};
+use record::records;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 fn key(kind: KeyType, version: KeyVersion, passphrase: Option<&str>) -> SignedSecretKey {
     SecretKeyParamsBuilder::default()
@@ -104,50 +109,91 @@ async fn a_call_carries_a_signature_that_verifies() {
         seconds
     );
     assert_eq!(made.issuer_fingerprint().len(), 1);
+    let public = public.to_armored_string(ArmorOptions::default()).unwrap();
     gnupg_agrees(&public, payload.as_bytes(), &packet);
 }
 
-fn gnupg_agrees(public: &SignedPublicKey, payload: &[u8], signature: &[u8]) {
-    let home = tempfile::tempdir().unwrap();
-    let path = |name: &str| home.path().join(name);
-    std::fs::write(
-        path("key.asc"),
-        public.to_armored_string(ArmorOptions::default()).unwrap(),
-    )
-    .unwrap();
-    std::fs::write(path("payload"), payload).unwrap();
-    std::fs::write(path("signature"), signature).unwrap();
-    let gpg = |arguments: &[&str]| {
+/// GnuPG with a home of its own; none where it is not installed.
+struct Gnupg {
+    home: TempDir,
+}
+
+impl Gnupg {
+    fn find() -> Option<Self> {
+        let found = Command::new("gpg").arg("--version").output().is_ok();
+        if !found {
+            println!("skipped: GnuPG is not installed");
+        }
+        found.then(|| Self {
+            home: tempfile::tempdir().unwrap(),
+        })
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.home.path().join(name), content).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
         Command::new("gpg")
-            .args([
-                "--homedir",
-                home.path().to_str().unwrap(),
-                "--batch",
-                "--no-tty",
-                "--ignore-time-conflict",
-            ])
+            .arg("--homedir")
+            .arg(self.home.path())
+            .args(["--batch", "--no-tty", "--ignore-time-conflict"])
+            .args(["--pinentry-mode", "loopback"])
             .args(arguments)
-            .current_dir(home.path())
+            .current_dir(self.home.path())
             .output()
-    };
-    let Ok(imported) = gpg(&["--import", "key.asc"]) else {
-        println!("skipped: GnuPG is not installed");
-        return;
-    };
-    assert!(imported.status.success(), "{imported:?}");
-    let verified = gpg(&["--verify", "signature", "payload"]).unwrap();
-    assert!(
-        verified.status.success(),
-        "{}",
-        String::from_utf8_lossy(&verified.stderr)
-    );
-    std::fs::write(path("payload"), b"another text").unwrap();
-    assert!(
-        !gpg(&["--verify", "signature", "payload"])
             .unwrap()
+    }
+
+    fn succeed(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A private key made by GnuPG, as the value of OMNI_SERVICE_ACCOUNT_KEY.
+    fn key(&self, kind: &str, passphrase: &str) -> String {
+        let user = format!("{kind}{passphrase} <{kind}{passphrase}@example.com>");
+        let unlock = ["--passphrase", passphrase];
+        self.succeed(&[&unlock[..], &["--quick-gen-key", &user, kind, "sign", "1d"]].concat());
+        let export = ["--armor", "--export-secret-keys", &user];
+        let armored = self.succeed(&[&unlock[..], &export].concat());
+        STANDARD.encode(json!({"name": "ci", "pgp_key": armored}).to_string())
+    }
+
+    /// Whether it finds the signature good.
+    fn verifies(&self, payload: &[u8], signature: &[u8]) -> bool {
+        self.write("payload", payload);
+        self.write("signature", signature);
+        self.run(&["--verify", "signature", "payload"])
             .status
             .success()
-    );
+    }
+}
+
+impl Drop for Gnupg {
+    fn drop(&mut self) {
+        // Its agent would outlive the test.
+        let _ = Command::new("gpgconf")
+            .arg("--homedir")
+            .arg(self.home.path())
+            .args(["--kill", "all"])
+            .output();
+    }
+}
+
+fn gnupg_agrees(public: &str, payload: &[u8], signature: &[u8]) {
+    let Some(gnupg) = Gnupg::find() else {
+        return;
+    };
+    gnupg.write("key.asc", public);
+    gnupg.succeed(&["--import", "key.asc"]);
+    assert!(gnupg.verifies(payload, signature));
+    assert!(!gnupg.verifies(b"another text", signature));
 }
 
 #[test]
@@ -195,47 +241,18 @@ fn keys_that_cannot_work_are_told_apart() {
 }
 
 #[test]
-fn an_end_in_the_self_signature_is_kept_to() {
-    // Made by GnuPG, where it is: its keys carry an end and work with Omni as well.
-    let home = tempfile::tempdir().unwrap();
-    let gpg = |arguments: &[&str]| {
-        Command::new("gpg")
-            .args([
-                "--homedir",
-                home.path().to_str().unwrap(),
-                "--batch",
-                "--no-tty",
-                "--pinentry-mode",
-                "loopback",
-            ])
-            .args(["--passphrase", ""])
-            .args(arguments)
-            .output()
+fn keys_made_by_gnupg_sign_and_end_when_they_say() {
+    let Some(gnupg) = Gnupg::find() else {
+        return;
     };
-    match gpg(&[
-        "--quick-gen-key",
-        "ci <ci@example.com>",
-        "ed25519",
-        "sign",
-        "1d",
-    ]) {
-        Ok(made) if made.status.success() => {}
-        other => {
-            println!(
-                "skipped: GnuPG cannot make keys here: {:?}",
-                other.map(|made| made.status)
-            );
-            return;
-        }
-    }
-    let armored =
-        String::from_utf8(gpg(&["--armor", "--export-secret-keys"]).unwrap().stdout).unwrap();
-    let _ = Command::new("gpgconf")
-        .args(["--homedir", home.path().to_str().unwrap(), "--kill", "all"])
-        .output();
-    let text = STANDARD.encode(json!({"name": "ci", "pgp_key": armored}).to_string());
+    let text = gnupg.key("ed25519", "");
     let now = SystemTime::now();
-    let end = signer(&text, now).unwrap().expires().expect("an end");
+    let made = signer(&text, now).unwrap();
+    let signature = made.sign(b"payload", now).unwrap();
+    assert!(gnupg.verifies(b"payload", &signature));
+    assert!(!gnupg.verifies(b"another text", &signature));
+
+    let end = made.expires().expect("an end");
     let left = end.duration_since(now).unwrap();
     assert!(
         left <= Duration::from_hours(24) && left > Duration::from_hours(23),
@@ -243,5 +260,124 @@ fn an_end_in_the_self_signature_is_kept_to() {
     );
     let late = signer(&text, now + Duration::from_hours(25)).unwrap_err();
     assert!(matches!(late, KeyError::Expired(at) if at == end), "{late}");
-    assert!(SignedSecretKey::from_string(&armored).is_ok());
+    assert!(late.hint().unwrap().contains("omni-service-account renew"));
+
+    for (kind, passphrase, expected) in [
+        ("rsa2048", "", "RSA"),
+        ("nistp256", "", "ECDSA"),
+        ("ed25519", "hunter2", "locked with a passphrase"),
+    ] {
+        let error = signer(&gnupg.key(kind, passphrase), now).unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains(expected), "{told}");
+        assert!(
+            error.hint().unwrap().contains("omni-service-account renew"),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn keys_made_here_are_what_omni_and_gnupg_take() {
+    let now = SystemTime::now();
+    let life = Duration::from_hours(90 * 24);
+    let new = ServiceAccountKey::generate("infra-provider:proxmox", life, now).unwrap();
+    let off = now.duration_since(new.expires - life).unwrap();
+    assert!(off < Duration::from_secs(1), "{off:?}");
+
+    let printed = new.account.encode();
+    assert!(!format!("{new:?}").contains("PRIVATE"));
+    let read = ServiceAccountKey::parse(&printed).unwrap();
+    assert_eq!(read.name(), "infra-provider:proxmox");
+    let made = OpenPgpSigner::new(&read, now).unwrap();
+    assert_eq!(
+        (made.identity(), made.key_id(), made.expires()),
+        ("infra-provider:proxmox", &*new.id, Some(new.expires))
+    );
+
+    let (public, _) = SignedPublicKey::from_string(&new.public).unwrap();
+    public.verify_bindings().unwrap();
+    let [user] = &public.details.users[..] else {
+        panic!("{:?}", public.details.users);
+    };
+    assert_eq!(
+        user.id.as_str().unwrap(),
+        "proxmox <proxmox@infra-provider.serviceaccount.omni.sidero.dev>"
+    );
+    // The server wants both ends.
+    let signature = &user.signatures[0];
+    for end in [
+        signature.key_expiration_time(),
+        signature.signature_expiration_time(),
+    ] {
+        assert_eq!(end.map(Duration::from), Some(life));
+    }
+
+    let packet = made.sign(b"payload", now).unwrap();
+    gnupg_agrees(&new.public, b"payload", &packet);
+    let Some(gnupg) = Gnupg::find() else {
+        return;
+    };
+    gnupg.write("key.asc", &new.public);
+    gnupg.succeed(&["--import", "key.asc"]);
+    let listed = gnupg.succeed(&["--with-colons", "--list-keys"]);
+    let end = new
+        .expires
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    assert!(
+        listed.contains(&new.id.to_uppercase()) && listed.contains(&format!(":{end}:")),
+        "{listed}"
+    );
+    // GnuPG takes the private part as well.
+    gnupg.write("private.asc", read.armored().expose_secret());
+    gnupg.succeed(&["--import", "private.asc"]);
+}
+
+#[test]
+fn recorded_keys_and_signatures_are_of_the_same_form() {
+    let listed = records("ListServiceAccounts");
+    let listed: Value = serde_json::from_str(listed[0].answered()).unwrap();
+    let mut keys = std::collections::BTreeMap::new();
+    for account in listed["service_accounts"].as_array().unwrap() {
+        for key in account["pgp_public_keys"].as_array().unwrap() {
+            let armored = key["armored"].as_str().unwrap();
+            let (public, _) = SignedPublicKey::from_string(armored).unwrap();
+            public.verify_bindings().unwrap();
+            assert_eq!(public.version(), KeyVersion::V4);
+            assert_eq!(public.algorithm(), PublicKeyAlgorithm::EdDSALegacy);
+            keys.insert(
+                key["id"].as_str().unwrap().to_owned(),
+                (public, armored.to_owned()),
+            );
+        }
+    }
+    assert!(keys.len() >= 5, "{}", keys.len());
+    let mut verified = 0;
+    let mut shown_to_gnupg = false;
+    for record in records("/api/") {
+        let Some((_, paper)) = record.maker() else {
+            continue;
+        };
+        let Some((public, armored)) = keys.get(&paper.key_id) else {
+            continue;
+        };
+        let payload = record.header("grpc-metadata-x-sidero-payload").unwrap();
+        let Ok(detached) = DetachedSignature::from_bytes(&paper.signature[..]) else {
+            continue;
+        };
+        // One was signed wrongly on purpose, one sent without a signature.
+        if detached.verify(public, payload.as_bytes()).is_err() {
+            assert!(matches!(&*record.number, "59" | "453"), "{}", record.name);
+            continue;
+        }
+        verified += 1;
+        if !shown_to_gnupg {
+            gnupg_agrees(armored, payload.as_bytes(), &paper.signature);
+            shown_to_gnupg = true;
+        }
+    }
+    println!("{verified} recorded signatures verify with recorded keys");
+    assert!(verified >= 100, "{verified}");
 }

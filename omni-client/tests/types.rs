@@ -7,12 +7,14 @@
 )] // a test may
 
 mod fake;
-mod recorded;
+mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use omni_client::{Kind, Resource, Spec, kinds, specs};
 use serde_json::Value;
+
+const RESOURCES: &str = "ResourceService/";
 
 /// A type of ours: its kind, and reading and writing of a spec.
 struct Typed {
@@ -55,7 +57,7 @@ fn what_was_recorded_is_read_and_written_without_a_loss() {
     let types = all();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut untyped = BTreeSet::new();
-    for record in recorded::records() {
+    for record in record::records(RESOURCES) {
         for text in record.resources() {
             let Ok(resource) = serde_json::from_str::<Resource>(&text) else {
                 // What other runtimes show has no such metadata.

@@ -94,6 +94,8 @@ mod upid;
 mod vms;
 mod wire;
 
+pub use api_transport::{Clock, Fingerprint, Trust};
+
 pub use agent::{GuestAddress, GuestInterface};
 pub use builder::{Anonymous, Authenticated, ClientBuilder};
 pub use change::ConfigChange;

@@ -9,10 +9,11 @@ use api_transport::{TokioClock, Trust};
 use futures_util::StreamExt as _;
 use omni_client::{
     Client, ClientBuilder, Event, KeyError, Kind, ListOptions, OpenPgpSigner, Resource,
-    ServiceAccountKey,
+    ServiceAccountKey, UserKey, UserPublicKey,
 };
 use secrecy::SecretString;
 use serde_json::json;
+use site_simulator::world::omni::access::Role;
 use site_simulator::{Blueprint, Doors, Faults, World};
 
 fn blueprint() -> Blueprint {
@@ -164,4 +165,50 @@ async fn faults_hit_requests() {
         });
         assert_eq!(there, works, "{faults:?}");
     }
+}
+
+#[tokio::test]
+async fn a_person_logs_in_with_a_key_confirmed_in_a_browser() {
+    const ADA: &str = "ada@home.example";
+    let (world, doors) = open(Faults::default()).await;
+    world.act(|state, _| state.omni.accounts.add_user(ADA, Role::Operator));
+    let now = SystemTime::now();
+    let key = UserKey::generate(ADA, now).unwrap();
+    let kept = key.to_file();
+    let client = ClientBuilder::new(doors.omni.as_str())
+        .signer(Arc::new(UserKey::from_file(ADA, &kept, now).unwrap()))
+        .trust(Trust::CaPem(doors.ca_pem.clone().into_bytes()))
+        .build()
+        .unwrap();
+    let login = client.register_user_key(&key).await.unwrap();
+    assert!(login.url.ends_with(&login.key_id), "{login:?}");
+    let early = client.current_user().await.unwrap_err();
+    assert_eq!(early.status(), Some(401), "not confirmed yet");
+
+    let (confirmed, waited) = tokio::join!(
+        async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            world.act(|state, _| state.omni.accounts.confirm(&login.key_id))
+        },
+        client.await_confirmation(&login, Duration::from_mins(1)),
+    );
+    assert!(confirmed);
+    waited.unwrap();
+    let user = client.current_user().await.unwrap();
+    assert_eq!((&*user.identity, &*user.role), (ADA, "Operator"));
+    client.create(&class("mine")).await.unwrap();
+
+    // An OpenPGP key for hours will do as well, one for a year will not, and a stranger hears nothing.
+    for (hours, works) in [(4, true), (9, false)] {
+        let life = Duration::from_hours(hours);
+        let new = ServiceAccountKey::generate("ada", life, now).unwrap();
+        let key = UserPublicKey::OpenPgp(new.public);
+        let registered = client.register_public_key(ADA, &key).await;
+        assert_eq!(registered.is_ok(), works, "{registered:?}");
+    }
+    let strange = UserKey::generate("eve@home.example", now).unwrap();
+    let login = client.register_user_key(&strange).await.unwrap();
+    assert!(!world.act(|state, _| state.omni.accounts.confirm(&login.key_id)));
+    let waiting = client.await_confirmation(&login, Duration::from_secs(1));
+    assert_eq!(waiting.await.unwrap_err().status(), Some(504));
 }

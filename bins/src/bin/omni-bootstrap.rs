@@ -23,6 +23,7 @@ enum Verb {
     Apply(verbs::apply::Apply),
     Status(verbs::status::Status),
     Rehearse(verbs::rehearse::Rehearse),
+    Key(verbs::key::Key),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             Verb::Apply(apply) => verbs::apply::run(&apply, screen),
             Verb::Status(status) => verbs::status::run(&status, screen),
             Verb::Rehearse(rehearse) => verbs::rehearse::run(rehearse, screen),
+            Verb::Key(key) => verbs::key::run(&key, screen),
         },
     )
 }

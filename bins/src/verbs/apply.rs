@@ -1,6 +1,6 @@
 //! `apply`: plan, ask, carry out, wait, report.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use super::status::print;
 use crate::args::{Format, Output, SiteFile, duration};
 use crate::opened::{self, Opened, diagnostics};
 use crate::output::Screen;
+use crate::private::Private;
 use crate::progress;
 use crate::run::{Exit, Failure, block_on, environment};
 use crate::signals::Stop;
@@ -80,7 +81,7 @@ pub fn run(arguments: &Apply, screen: &mut Screen) -> Result<Exit, Failure> {
     block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::scaled(arguments.speed));
         let stop = signals::listen();
-        let opened = match opened::open(site, &environment, clock).await {
+        let opened = match opened::open(site, &environment, clock, screen).await {
             Ok(opened) => opened,
             Err(failure) => {
                 screen.findings(&failure.findings);
@@ -300,23 +301,11 @@ async fn kubeconfig(opened: &Opened, file: &std::path::Path) -> Result<(), Failu
         .kubeconfig(&cluster.name)
         .await
         .map_err(|error| failed(format!("no kubeconfig: {error}")))?;
-    write_private(file, text.expose_secret()).map_err(|error| {
+    let written = Private::prepare(file).and_then(|place| place.write(text.expose_secret()));
+    written.map_err(|error| {
         failed(format!(
             "the kubeconfig cannot be written to {}: {error}",
             file.display()
         ))
     })
-}
-
-/// Writes a file whole or not at all, readable by its owner alone.
-fn write_private(file: &std::path::Path, text: &str) -> std::io::Result<()> {
-    let directory = file
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(std::path::Path::new("."));
-    let mut new = tempfile::NamedTempFile::new_in(directory)?;
-    new.write_all(text.as_bytes())?;
-    new.as_file().sync_all()?;
-    new.persist(file)?;
-    Ok(())
 }

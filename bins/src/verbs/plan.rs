@@ -30,8 +30,9 @@ pub struct Plan {
 /// What kept the plan from being made.
 pub fn run(arguments: &Plan, screen: &mut Screen) -> Result<Exit, Failure> {
     let site = opened::load(&arguments.site.file)?;
-    let opened =
-        block_on(async { opened::open(site, &environment, Arc::new(TokioClock::real())).await })?;
+    let opened = block_on(async {
+        opened::open(site, &environment, Arc::new(TokioClock::real()), screen).await
+    })?;
     let plan = &opened.plan;
     if arguments.output.format == Format::Table {
         screen.print(&render(plan));

@@ -110,7 +110,13 @@ async fn rehearse(
     let stop = signals::listen();
     // The provider of a real site runs already: its first sign of life has reached Omni.
     clock.sleep(PROVIDER_SETTLES).await;
-    let opened = opened::open(site, &|name| secret(&credentials, name), Arc::clone(&clock)).await?;
+    let opened = opened::open(
+        site,
+        &|name| secret(&credentials, name),
+        Arc::clone(&clock),
+        screen,
+    )
+    .await?;
     if arguments.output.format == Format::Table {
         screen.print(&render(&opened.plan));
     }

@@ -25,8 +25,9 @@ pub struct Status {
 /// What kept the systems from being read.
 pub fn run(arguments: &Status, screen: &mut Screen) -> Result<Exit, Failure> {
     let site = opened::load(&arguments.site.file)?;
-    let opened =
-        block_on(async { opened::open(site, &environment, Arc::new(TokioClock::real())).await })?;
+    let opened = block_on(async {
+        opened::open(site, &environment, Arc::new(TokioClock::real()), screen).await
+    })?;
     let report = status(&opened.site, &opened.snapshot);
     if arguments.output.format == Format::Table {
         print(&report, screen);

@@ -19,7 +19,7 @@ fn device(address: &str, class: &str, id: &str, group: Option<u32>, name: &str) 
         id: id.to_owned(),
         subsystem_id: Some("10de:1626".to_owned()),
         iommu_group: group,
-        vendor_name: Some("Vendor".to_owned()),
+        vendor_name: Some("NVIDIA Corporation".to_owned()),
         device_name: Some(name.to_owned()),
         mdev: false,
     }
@@ -29,16 +29,41 @@ fn entry(node: &str, device: &PciDevice) -> String {
     proxmox_client::MapEntry::for_device(node, device.address.clone(), device).to_string()
 }
 
-struct Lab(Loopback);
+/// A site with devices, mappings and VMs in its Proxmox cluster.
+pub(crate) struct Lab(pub(crate) Loopback);
 
 impl Lab {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let hardware = [
             device("0000:00:1c.0", "060400", "8086:a340", Some(13), "Bridge"),
-            device("0000:01:00.0", "030200", "10de:2331", Some(13), "H100 PCIe"),
-            device("0000:02:00.0", "030200", "10de:26b9", Some(14), "L40S"),
-            device("0000:03:00.0", "030200", "10de:26b9", Some(15), "L40S"),
-            device("0000:41:00.0", "030000", "10de:2204", Some(16), "RTX 3090"),
+            device(
+                "0000:01:00.0",
+                "030200",
+                "10de:2331",
+                Some(13),
+                "GH100 [H100 PCIe]",
+            ),
+            device(
+                "0000:02:00.0",
+                "030200",
+                "10de:26b9",
+                Some(14),
+                "AD102GL [L40S]",
+            ),
+            device(
+                "0000:03:00.0",
+                "030200",
+                "10de:26b9",
+                Some(15),
+                "AD102GL [L40S]",
+            ),
+            device(
+                "0000:41:00.0",
+                "030000",
+                "10de:2204",
+                Some(16),
+                "GA102 [GeForce RTX 3090]",
+            ),
             device(
                 "0000:41:00.1",
                 "040300",
@@ -133,6 +158,13 @@ impl Lab {
                 .start_vm(now, vmid, Duration::from_millis(10), false)
                 .expect("the lab is set up");
         });
+    }
+
+    /// The second worker runs with one of two alike.
+    pub(crate) async fn with_a_running_vm(&self) {
+        self.cluster(|cluster| cluster.set_by_hand(102, "hostpci0", "mapping=l40s,pcie=1"));
+        self.start(102);
+        self.settle().await;
     }
 
     /// Past the next broadcast of the nodes.
@@ -508,7 +540,11 @@ async fn the_cluster_is_found_and_told() {
     command.env_remove("PROXMOX_VE_ENDPOINT");
     let finished = run(command).await;
     assert_eq!(finished.code, Some(0), "{}", finished.printed());
-    assert!(finished.stdout.contains("H100 PCIe"), "{}", finished.stdout);
+    assert!(
+        finished.stdout.contains("GH100 [H100 PCIe]"),
+        "{}",
+        finished.stdout
+    );
 
     let without = |name: &str| {
         let mut command = lab.command(&["list"]);

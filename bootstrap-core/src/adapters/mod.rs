@@ -21,6 +21,8 @@ mod omni;
 mod proxmox;
 mod unifi;
 
+pub use omni::port_error as omni_error;
+
 /// How an environment variable is looked up; only binaries read the environment.
 pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
@@ -28,6 +30,8 @@ pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 pub struct Connected {
     /// The ports over them.
     pub ports: Ports,
+    /// Omni's client itself, for what is no part of the engine's work: accounts and keys.
+    pub omni: omni_client::Client,
     counters: Vec<(String, Counter)>,
 }
 
@@ -136,10 +140,36 @@ pub async fn connect_hypervisor(
     Ok(Arc::new(proxmox::Port { client, provider }))
 }
 
+/// A client for Omni alone that signs with a key of its own, such as a person's. Nothing is sent yet.
+pub fn connect_omni_as(
+    endpoint: &str,
+    tls: &Tls,
+    signer: Arc<dyn omni_client::Signer>,
+    clock: Arc<dyn Clock>,
+) -> Result<Connected, Finding> {
+    let nowhere = Origin::default();
+    let client = omni_client::ClientBuilder::new(endpoint)
+        .signer(signer)
+        .trust(trust(tls, &System::Omni, &nowhere)?)
+        .clock(Arc::clone(&clock))
+        .build();
+    match client {
+        Ok(client) => Ok(over_omni(client, clock)),
+        Err(error) => {
+            let mut finding = unusable(System::Omni, &nowhere, &error);
+            finding.diagnostic.origin = None;
+            finding.diagnostic.hint = error.hint().map(str::to_owned);
+            Err(finding)
+        }
+    }
+}
+
+/// The ports over a client of Omni alone.
 fn over_omni(client: omni_client::Client, clock: Arc<dyn Clock>) -> Connected {
     let counted = client.clone();
     let counter: Counter = Box::new(move || counted.requests_sent());
     Connected {
+        omni: client.clone(),
         ports: Ports {
             omni: Arc::new(omni::Port { client }),
             hypervisors: BTreeMap::new(),

@@ -15,7 +15,8 @@ pub(super) struct Port {
     pub(super) client: Client,
 }
 
-fn port_error(error: &Error) -> PortError {
+/// What a refusal of Omni's means to the engine, with the next step.
+pub fn port_error(error: &Error) -> PortError {
     let failure = match error {
         Error::NotFound { .. } => Failure::NotFound,
         Error::AlreadyExists { .. } | Error::Conflict { .. } => Failure::Conflict,

@@ -13,11 +13,13 @@ use crate::world::omni::api::ApiError;
 use crate::world::omni::schema::{self, Fields};
 
 mod auth;
+mod login;
 mod management;
 mod resources;
 
 const RESOURCES: &str = "omni.resources.ResourceService";
 const MANAGEMENT: &str = "management.ManagementService";
+const AUTH: &str = "auth.AuthService";
 
 /// A call that was understood and whose caller is known.
 struct Call<'a> {
@@ -85,6 +87,7 @@ async fn route(world: &Arc<World>, request: &Request) -> Answer {
     let fields = match service {
         RESOURCES => resources::fields(method),
         MANAGEMENT => management::fields(method),
+        AUTH => login::fields(method),
         _ => None,
     };
     let Some(fields) = fields else {
@@ -97,6 +100,12 @@ async fn route(world: &Arc<World>, request: &Request) -> Answer {
         Ok(message) => message,
         Err(error) => return refusal(&error),
     };
+    if service == AUTH {
+        return match login::call(world, method, &message).await {
+            Ok(body) => Answer::Whole(success(&body)),
+            Err(error) => refusal(&error),
+        };
+    }
     let streaming = method == "Watch";
     let caller = match auth::caller(world, request, service, method, &message) {
         Ok(caller) => caller,

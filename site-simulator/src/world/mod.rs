@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use tokio::sync::watch;
 
 use crate::blueprint::{Blueprint, Faults};
-use crate::keys::{self, Credentials, Keys};
+use crate::keys::{self, Credentials};
 use crate::log::Log;
 
 pub mod draws;
@@ -33,7 +33,7 @@ pub struct World {
     ahead: AtomicU64,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
-    keys: OnceLock<Result<Keys, String>>,
+    keys: OnceLock<Result<Credentials, String>>,
 }
 
 /// Everything there is. Times are since the world began.
@@ -160,20 +160,24 @@ impl World {
 
     /// What the doors accept. Keys are made at the first call.
     pub fn credentials(&self) -> Credentials {
-        match self.keys() {
-            Ok(keys) => keys.credentials.clone(),
-            Err(_) => Credentials::without_omni_keys(),
-        }
+        self.keys()
+            .map_or_else(|_| Credentials::without_omni_keys(), Credentials::clone)
     }
 
-    /// The service accounts of the Omni door, or why they could not be made.
-    pub(crate) fn keys(&self) -> Result<&Keys, &str> {
+    /// The same, or why the keys could not be made.
+    pub(crate) fn keys(&self) -> Result<&Credentials, &str> {
         let made = self.keys.get_or_init(|| {
-            let providers: Vec<String> =
-                self.look(|state| state.providers.keys().cloned().collect());
-            keys::generate(self.wall(self.now()), &providers)
+            let wall = self.wall(self.now());
+            let mut state = self.lock();
+            let providers: Vec<String> = state.providers.keys().cloned().collect();
+            keys::generate(&mut state.omni.accounts, wall, &providers).map_err(|e| e.to_string())
         });
         made.as_ref().map_err(String::as_str)
+    }
+
+    /// Looks at who may call. That somebody called moves nothing in the world.
+    pub(crate) fn with_accounts<T>(&self, f: impl FnOnce(&mut omni::accounts::Accounts) -> T) -> T {
+        f(&mut self.lock().omni.accounts)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

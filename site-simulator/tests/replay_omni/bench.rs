@@ -15,6 +15,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use site_simulator::blueprint::ProviderBlueprint;
 use site_simulator::world::omni::access::{Caller, Role};
+use site_simulator::world::omni::accounts::Account;
 use site_simulator::world::omni::api::{self, Incoming};
 use site_simulator::world::omni::store::Store;
 use site_simulator::{Blueprint, Credentials, Doors, Faults, World};
@@ -47,6 +48,9 @@ pub(crate) struct Bench {
     pub(crate) transport: Transport,
     pub(crate) credentials: Credentials,
     pub(crate) recorded_lists: BTreeMap<String, Vec<Resource>>,
+    /// The world's own service accounts, but for the one that most requests are signed with: it is the user's here, so
+    /// that lists of service accounts can be those of the records.
+    pub(crate) accounts: BTreeMap<String, Account>,
 }
 
 impl Bench {
@@ -82,12 +86,19 @@ impl Bench {
                 recorded_lists.insert(kind.to_owned(), shown(&record.response["body"]));
             }
         }
+        let accounts = world.act(|state, _| {
+            let accounts = &mut state.omni.accounts;
+            let admin = accounts.service.remove("automation").unwrap();
+            accounts.users.insert("admin@lab.test".to_owned(), admin);
+            accounts.service.clone()
+        });
         Self {
             world,
             doors,
             transport,
             credentials,
             recorded_lists,
+            accounts,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::record::text;
 /// Resource texts parsed, kubeconfigs decoded, what the world draws itself left out.
 pub(crate) fn meaning(body: &Value) -> Value {
     let mut body = body.clone();
-    for key in ["body", "kubeconfig", "omniconfig"] {
+    for key in ["body", "kubeconfig", "omniconfig", "talosconfig"] {
         let Some(text) = body.get(key).and_then(Value::as_str).map(str::to_owned) else {
             continue;
         };
@@ -19,6 +19,15 @@ pub(crate) fn meaning(body: &Value) -> Value {
             let yaml = STANDARD.decode(&text).unwrap();
             config_meaning(serde_yaml::from_slice(&yaml).unwrap())
         };
+    }
+    for user in body
+        .get_mut("users")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        // Drawn when the user was made.
+        user.as_object_mut().unwrap().remove("id");
     }
     if let Some(items) = body.get_mut("items").and_then(Value::as_array_mut) {
         for item in items {

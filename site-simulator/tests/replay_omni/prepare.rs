@@ -1,8 +1,12 @@
 //! The state before an exchange, taken from the records.
 
+use std::time::{Duration, SystemTime};
+
 use omni_client::{Phase, Resource};
 use serde_json::{Value, json};
 use site_simulator::world::State;
+use site_simulator::world::omni::access::Caller;
+use site_simulator::world::omni::accounts::{Account, PublicKey};
 
 use crate::bench::Bench;
 use crate::record::{Record, first_items, labels, method, shown, text};
@@ -49,6 +53,7 @@ impl Bench {
             let kind = format!("{name}.omni.sidero.dev");
             self.seed(self.recorded_lists.get(&kind).cloned().unwrap_or_default());
         }
+        self.prepare_accounts(record);
         let (body, answer) = (&record.request["body"], &record.response["body"]);
         let status = record.response["status"].as_u64().unwrap();
         let (namespace, kind) = (text(body, "namespace"), text(body, "type"));
@@ -86,6 +91,30 @@ impl Bench {
             "Kubeconfig" => self.seed(self.recorded_lists["ClusterUUIDs.omni.sidero.dev"].clone()),
             _ => {}
         }
+    }
+
+    /// The service accounts that a management call needs.
+    fn prepare_accounts(&self, record: &Record) {
+        let (body, answer) = (&record.request["body"], &record.response["body"]);
+        let (name, status) = (text(body, "name"), record.response["status"].as_u64());
+        self.world.act(|state, _| {
+            let service = &mut state.omni.accounts.service;
+            service.clone_from(&self.accounts);
+            let exists = match method(record) {
+                "CreateServiceAccount" => status == Some(409),
+                "RenewServiceAccount" | "DestroyServiceAccount" => status == Some(200),
+                "ListServiceAccounts" => {
+                    let listed = answer["service_accounts"].as_array().unwrap();
+                    *service = listed.iter().map(account).collect();
+                    false
+                }
+                _ => false,
+            };
+            if exists {
+                let any = self.accounts.values().next().unwrap();
+                service.insert(name.to_owned(), any.clone());
+            }
+        });
     }
 
     fn prepare_removal(&self, number: u32, namespace: &str, kind: &str, id: &str) {
@@ -185,4 +214,29 @@ fn bare(namespace: &str, kind: &str, id: &str) -> Resource {
     kind.clone_into(&mut resource.metadata.kind);
     id.clone_into(&mut resource.metadata.id);
     resource
+}
+
+/// A listed service account with its name.
+fn account(listed: &Value) -> (String, Account) {
+    let time = |value: &Value| -> Option<SystemTime> {
+        let stamp: jiff::Timestamp = value.as_str()?.parse().unwrap();
+        Some(SystemTime::try_from(stamp).unwrap())
+    };
+    let keys = listed["pgp_public_keys"].as_array().unwrap();
+    let keys = keys.iter().map(|key| {
+        let created = time(&key["created"]).unwrap();
+        let any_life = Duration::from_hours(10 * 365 * 24);
+        let mut public = PublicKey::pgp(text(key, "armored"), any_life, created).unwrap();
+        public.last_used = time(&key["last_used"]);
+        public
+    });
+    let account = Account {
+        keys: keys.collect(),
+        caller: Caller {
+            role: text(listed, "role").parse().unwrap(),
+            ..Caller::operator()
+        },
+        last_active: time(&listed["last_active"]),
+    };
+    (text(listed, "name").to_owned(), account)
 }

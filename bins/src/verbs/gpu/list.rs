@@ -46,14 +46,15 @@ pub fn run(arguments: &List, proxmox: &Proxmox, screen: &mut Screen) -> Result<E
 
 fn print(rows: &[DeviceRow], screen: &mut Screen) {
     let cells = rows.iter().map(|row| {
-        let name = row.name.clone().or_else(|| row.vendor.clone());
+        let names = [row.vendor.as_deref(), row.name.as_deref()];
+        let names: Vec<&str> = names.into_iter().flatten().collect();
         let users: Vec<String> = row.users.iter().map(user).collect();
         vec![
             row.node.clone(),
             row.address.clone(),
             row.kind.clone(),
             row.id.clone(),
-            name.unwrap_or_else(|| "-".to_owned()),
+            or_dash(names.join(" ")),
             row.iommu_group
                 .map_or_else(|| "-".to_owned(), |group| group.to_string()),
             or_dash(row.shares_group_with.join(",")),

@@ -62,7 +62,7 @@ pub fn run(arguments: &Apply, session: &Session, screen: &mut Screen) -> Result<
     let loaded = resource::load(&inputs).map_err(refused)?;
     screen.findings(&loaded.warnings);
     block_on(async {
-        let connected = session.connect().await?;
+        let connected = session.connect(screen).await?;
         let ports = &connected.ports;
         let unasked = |error: PortError| session.failed(Exit::Refused, &error);
         let steps = write::compare(ports.omni.as_ref(), loaded.documents)

@@ -68,7 +68,7 @@ pub fn run(arguments: &Delete, session: &Session, screen: &mut Screen) -> Result
         });
     }
     block_on(async {
-        let connected = session.connect().await?;
+        let connected = session.connect(screen).await?;
         let ports = &connected.ports;
         let definition = session
             .resolve(Exit::Refused, ports.omni.as_ref(), &arguments.kind)

@@ -58,7 +58,7 @@ pub struct Get {
 /// There is no such type or resource, or Omni does not answer.
 pub fn run(arguments: &Get, session: &Session, screen: &mut Screen) -> Result<Exit, Failure> {
     block_on(async {
-        let connected = session.connect().await?;
+        let connected = session.connect(screen).await?;
         let omni = connected.ports.omni.as_ref();
         let definition = session.resolve(Exit::Error, omni, &arguments.kind).await?;
         let mut kind = definition.kind.clone();

@@ -11,6 +11,7 @@ use bootstrap_core::resource::definition::{Definition, Unresolved, resolve};
 
 use crate::compat;
 use crate::omni::Omni;
+use crate::output::Screen;
 use crate::run::{Exit, Failure};
 
 /// What the verbs have in common.
@@ -25,8 +26,8 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn connect(&self) -> Result<Connected, Failure> {
-        self.omni.connect(self.compat).await
+    async fn connect(&self, screen: &mut Screen) -> Result<Connected, Failure> {
+        self.omni.connect(self.compat, screen).await
     }
 
     /// The failed call, in omnictl's words where those are asked for.

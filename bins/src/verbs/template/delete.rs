@@ -64,7 +64,7 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let names = names(arguments, compat.compat)?;
     block_on(async {
-        let connected = omni.connect(compat.compat).await?;
+        let connected = omni.connect(compat.compat, screen).await?;
         let stop = signals::listen();
         let run = Run {
             ports: &connected.ports,

@@ -61,7 +61,7 @@ pub fn run(
     }
     let clusters = arguments.source.clusters()?;
     let plans = block_on(async {
-        let connected = omni.connect(false).await?;
+        let connected = omni.connect(false, screen).await?;
         plans(
             &clusters,
             connected.ports.omni.as_ref(),

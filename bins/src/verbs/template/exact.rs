@@ -36,7 +36,7 @@ pub(super) async fn diff(
     screen: &mut Screen,
 ) -> Result<Exit, Failure> {
     let clusters = source.clusters_as_omnictl("syncing")?;
-    let connected = omni.connect(true).await?;
+    let connected = omni.connect(true, screen).await?;
     let created = now();
     for cluster in &clusters {
         let plan = plan_of(cluster, &connected.ports)
@@ -62,7 +62,7 @@ pub(super) async fn sync(
     screen: &mut Screen,
 ) -> Result<Exit, Failure> {
     let files = source.files()?;
-    let connected = omni.connect(true).await?;
+    let connected = omni.connect(true, screen).await?;
     if how.verbose {
         screen.print(&format!("Processing {} template file(s)", files.len()));
     }

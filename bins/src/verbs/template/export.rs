@@ -72,7 +72,7 @@ pub fn run(
         kernel_args: arguments.include_kernel_args,
     };
     let (export, classes) = block_on(async {
-        let connected = omni.connect(compat).await?;
+        let connected = omni.connect(compat, screen).await?;
         let port = &*connected.ports.omni;
         let failed = |error: PortError| failed_call(&error, Exit::Error, compat);
         let found = cluster_resources(port, &arguments.cluster)

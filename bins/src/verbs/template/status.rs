@@ -84,7 +84,7 @@ pub fn run(
     };
     let (ended, report, interrupted) = block_on(async {
         let stop = signals::listen();
-        let connected = omni.connect(compat.compat).await?;
+        let connected = omni.connect(compat.compat, screen).await?;
         let wanted = Follow {
             cluster: &cluster,
             wait: arguments.wait.time,

@@ -63,7 +63,7 @@ pub fn run(
     }
     let clusters = arguments.source.clusters()?;
     block_on(async {
-        let connected = omni.connect(false).await?;
+        let connected = omni.connect(false, screen).await?;
         let port = connected.ports.omni.as_ref();
         let stop = signals::listen();
         let plans = plans(&clusters, port, arguments.choice.rules()).await?;

@@ -75,7 +75,7 @@ pub fn run(
             .all(|finding| finding.severity != Severity::Error)
     {
         // Omni's word on it is an error; the warning of the same would only repeat it.
-        findings = block_on(ask(&valid, omni))?;
+        findings = block_on(ask(&valid, omni, screen))?;
     }
     report(&findings, &valid, arguments.output.format, screen)
 }
@@ -89,8 +89,12 @@ fn as_omnictl(source: &Source) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn ask(clusters: &[ClusterIntent], omni: &Omni) -> Result<Vec<Diagnostic>, Failure> {
-    let connected = omni.connect(false).await?;
+async fn ask(
+    clusters: &[ClusterIntent],
+    omni: &Omni,
+    screen: &mut Screen,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let connected = omni.connect(false, screen).await?;
     let mut findings = Vec::new();
     let omni = connected.ports.omni.as_ref();
     for plan in plans(clusters, omni, Rules::default()).await? {

@@ -64,7 +64,7 @@ async fn omni_keys() {
     4 |   endpoint: https://127.0.0.1:PORT
       |   ^^^^^^^^
       |
-      = hint: `omnictl serviceaccount renew` gives the account a new one
+      = hint: an Admin's key gives the account a new one: `omni-service-account renew NAME`, or `omnictl serviceaccount renew NAME`
     nothing was written
     ");
     // Of a reader.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{RESOURCES, Request};
@@ -78,10 +80,10 @@ fn verified(world: &Arc<World>, request: &Request, method: &str) -> Option<Calle
         return None;
     };
     let wall = world.wall(world.now());
-    let caller = world
-        .keys()
-        .ok()?
-        .verify(wall, fingerprint, bytes, payload.as_bytes())?;
+    let (caller, key) = world.with_accounts(|accounts| accounts.key(wall, fingerprint))?;
+    if !key.verifies(&STANDARD.decode(bytes).ok()?, payload.as_bytes()) {
+        return None;
+    }
     let stamp: u64 = one("x-sidero-timestamp")?.parse().ok()?;
     let sent = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(stamp))?;
     let skew = wall
@@ -91,6 +93,9 @@ fn verified(world: &Arc<World>, request: &Request, method: &str) -> Option<Calle
     let signed = skew <= SKEW
         && payload.get("method").and_then(Value::as_str) == Some(method)
         && COVERED.iter().all(|key| same(request, &payload, key));
+    if signed {
+        world.with_accounts(|accounts| accounts.used(wall, fingerprint));
+    }
     signed.then_some(caller)
 }
 

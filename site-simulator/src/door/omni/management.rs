@@ -1,16 +1,19 @@
 //! `management.ManagementService`, as far as the job needs it.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::Call;
 use crate::world::omni::access::Role;
+use crate::world::omni::accounts::{Accounts, Wanted};
 use crate::world::omni::api::ApiError;
 use crate::world::omni::schema::{Field, Fields};
-use crate::world::omni::{kubeconfig, patches};
+use crate::world::omni::{INSTANCE, kubeconfig, patches};
 
-use Field::{Any, Bool, List, Text};
+use Field::{Bool, List, Text};
 
 const KUBECONFIG: Fields = &[
     ("service_account", Bool),
@@ -31,13 +34,14 @@ const SERVICE_ACCOUNT: Fields = &[
 pub(super) fn fields(method: &str) -> Option<Fields> {
     Some(match method {
         "Kubeconfig" => KUBECONFIG,
-        "Omniconfig" => &[],
+        "Omniconfig" | "ListServiceAccounts" | "ListUsers" => &[],
+        "Talosconfig" => &[("raw", Bool), ("break_glass", Bool)],
+        "CreateSchematicFromRaw" => &[("raw_schematic", Text), ("talos_version", Text)],
         "ValidateConfig" => &[("config", Text)],
         "ValidateJSONSchema" => &[("data", Text), ("schema", Text)],
         "CreateServiceAccount" | "RenewServiceAccount" => SERVICE_ACCOUNT,
         "DestroyServiceAccount" => &[("name", Text)],
         "GetMachineJoinConfig" => &[("use_grpc_tunnel", Bool), ("join_token", Text)],
-        "ListServiceAccounts" => &[("filter", Any)],
         _ => return None,
     })
 }
@@ -47,14 +51,17 @@ pub(super) fn call(call: &Call<'_>, method: &str) -> Result<Value, ApiError> {
     match method {
         "Kubeconfig" => kubeconfig(call),
         "Omniconfig" => omniconfig(call),
+        "Talosconfig" => talosconfig(call),
         "ValidateConfig" => validate(call),
         "CreateServiceAccount"
         | "RenewServiceAccount"
         | "DestroyServiceAccount"
-        | "ListServiceAccounts" => {
+        | "ListServiceAccounts"
+        | "ListUsers" => {
             require(call, Role::Admin)?;
-            Err(unsimulated(method))
+            accounts(call, method)
         }
+        "CreateSchematicFromRaw" => schematic(call),
         "GetMachineJoinConfig" => {
             require(call, Role::Reader)?;
             Err(unsimulated(method))
@@ -86,16 +93,91 @@ fn kubeconfig(call: &Call<'_>) -> Result<Value, ApiError> {
         .copied()
         .unwrap_or_default()
         .to_owned();
+    if call.flag("break_glass") {
+        require(call, Role::Admin)?;
+        return Err(unsimulated("Kubeconfig with break_glass"));
+    }
     let text = if call.flag("service_account") {
         let user = call.text("service_account_user");
         call.world.act(|state, now| {
             kubeconfig::service_account(state, now, &call.caller, &cluster, user)
         })?
     } else {
+        let grant = call.text("grant_type");
         call.world
-            .look(|state| kubeconfig::interactive(state, &call.caller, &cluster))
+            .look(|state| kubeconfig::interactive(state, &call.caller, &cluster, grant))
     };
     Ok(json!({"kubeconfig": STANDARD.encode(text)}))
+}
+
+/// Service accounts and users.
+fn accounts(call: &Call<'_>, method: &str) -> Result<Value, ApiError> {
+    let (name, key) = (call.text("name"), call.text("armored_pgp_public_key"));
+    let made = |id: String| json!({"public_key_id": id});
+    call.world.act(|state, now| {
+        let wall = state.wall_zero + now;
+        let accounts: &mut Accounts = &mut state.omni.accounts;
+        match method {
+            "CreateServiceAccount" => {
+                let wanted = Wanted {
+                    name,
+                    role: call.text("role"),
+                    use_user_role: call.flag("use_user_role"),
+                    key,
+                };
+                accounts.create(wall, &call.caller, &wanted).map(made)
+            }
+            "RenewServiceAccount" => accounts.renew(wall, name, key).map(made),
+            "DestroyServiceAccount" => accounts.destroy(&call.caller, name).map(|()| json!({})),
+            "ListUsers" => Ok(accounts.list_users()),
+            _ => Ok(accounts.list()),
+        }
+    })
+}
+
+fn talosconfig(call: &Call<'_>) -> Result<Value, ApiError> {
+    require(call, Role::Reader)?;
+    if call.flag("raw") {
+        return Err(ApiError::new(7, "not allowed"));
+    }
+    if call.flag("break_glass") {
+        require(call, Role::Admin)?;
+        return Err(unsimulated("Talosconfig with break_glass"));
+    }
+    let host = call.world.look(|state| state.blueprint.omni_name.clone());
+    let cluster = call.metadata("context").first().copied();
+    let name = cluster.map_or_else(
+        || INSTANCE.to_owned(),
+        |cluster| format!("{INSTANCE}-{cluster}"),
+    );
+    let of_cluster = cluster.map_or_else(String::new, |cluster| {
+        format!("        cluster: {cluster}\n")
+    });
+    let text = format!(
+        "context: {name}\ncontexts:\n    {name}:\n        endpoints:\n            - https://{host}\n        auth:\n            \
+         siderov1:\n                identity: {}\n{of_cluster}",
+        call.caller.identity
+    );
+    Ok(json!({"talosconfig": STANDARD.encode(text)}))
+}
+
+/// The image factory names a schematic by the hash of its text.
+fn schematic(call: &Call<'_>) -> Result<Value, ApiError> {
+    if !matches!(
+        call.caller.role,
+        Role::InfraProvider | Role::Operator | Role::Admin
+    ) {
+        require(call, Role::Operator)?;
+    }
+    let text = STANDARD
+        .decode(call.text("raw_schematic"))
+        .map_err(|error| ApiError::new(3, error.to_string()))?;
+    let hash = ring::digest::digest(&ring::digest::SHA256, &text);
+    let mut id = String::new();
+    for byte in hash.as_ref() {
+        let _infallible = write!(id, "{byte:02x}");
+    }
+    Ok(json!({"schematic_id": id}))
 }
 
 fn omniconfig(call: &Call<'_>) -> Result<Value, ApiError> {

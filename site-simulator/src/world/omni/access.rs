@@ -1,14 +1,21 @@
 //! Who may do what with which resource type.
 
 use std::fmt;
+use std::str::FromStr;
+
+use super::api::ApiError;
 
 /// Roles, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
+    /// Nothing.
+    None,
     /// An infra provider's own account.
     InfraProvider,
     /// Reads.
     Reader,
+    /// Reads, the audit log too.
+    Auditor,
     /// Writes what users manage.
     Operator,
     /// Everything.
@@ -18,11 +25,31 @@ pub enum Role {
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::None => "None",
             Self::InfraProvider => "InfraProvider",
             Self::Reader => "Reader",
+            Self::Auditor => "Auditor",
             Self::Operator => "Operator",
             Self::Admin => "Admin",
         })
+    }
+}
+
+impl FromStr for Role {
+    type Err = ApiError;
+
+    fn from_str(text: &str) -> Result<Self, ApiError> {
+        [
+            Self::None,
+            InfraProvider,
+            Reader,
+            Self::Auditor,
+            Operator,
+            Admin,
+        ]
+        .into_iter()
+        .find(|role| role.to_string() == text)
+        .ok_or_else(|| ApiError::new(2, format!("unknown role to parse: \"{text}\"")))
     }
 }
 

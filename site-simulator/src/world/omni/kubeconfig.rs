@@ -82,17 +82,24 @@ fn token(state: &State, now: Duration, cluster: &str, uuid: &str, user: &str) ->
 }
 
 /// A kubeconfig that asks for a login in a browser. An empty cluster name is answered just as well.
-pub fn interactive(state: &State, caller: &Caller, cluster: &str) -> String {
+pub fn interactive(state: &State, caller: &Caller, cluster: &str, grant: &str) -> String {
     let name = format!("{INSTANCE}-{cluster}");
     let host = &state.blueprint.omni_name;
     let user = format!("{name}-{}", caller.identity);
+    let mut more = String::new();
+    if !matches!(grant, "" | "auto") {
+        more = format!("        - --grant-type={grant}\n");
+    }
+    if grant == "authcode-keyboard" {
+        more += "        - --oidc-redirect-url=urn:ietf:wg:oauth:2.0:oob\n";
+    }
     format!(
         "apiVersion: v1\nkind: Config\nclusters:\n  - cluster:\n      server: https://{host}:8095\n    \
          name: {name}\ncontexts:\n  - context:\n      cluster: {name}\n      namespace: default\n      \
          user: {user}\n    name: {name}\ncurrent-context: {name}\nusers:\n- name: {user}\n  user:\n    exec:\n      \
          apiVersion: client.authentication.k8s.io/v1\n      args:\n        - oidc-login\n        - get-token\n        \
          - --oidc-issuer-url=https://{host}/oidc\n        - --oidc-client-id=native\n        \
-         - --oidc-extra-scope=cluster:{cluster}\n      command: kubectl\n      env: null\n      \
+         - --oidc-extra-scope=cluster:{cluster}\n{more}      command: kubectl\n      env: null\n      \
          interactiveMode: IfAvailable\n      provideClusterInfo: false\n"
     )
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{State, machine, provider};
 
 pub mod access;
+pub mod accounts;
 pub mod api;
 pub mod controllers;
 mod definitions;
@@ -26,6 +27,8 @@ pub use store::Store;
 pub struct Omni {
     /// All resources.
     pub store: Store,
+    /// Who may call.
+    pub accounts: accounts::Accounts,
     /// Clusters in which somebody installed a CNI.
     pub cni_installed: BTreeSet<String>,
     /// Guests whose configuration is on its way.
@@ -54,6 +57,11 @@ impl State {
     pub fn precise_stamp(&self, now: Duration) -> String {
         timestamp(self.wall_zero + now).to_string()
     }
+}
+
+/// The id of whoever has an identity.
+pub(crate) fn user_id(identity: &str) -> String {
+    uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_DNS, identity.as_bytes()).to_string()
 }
 
 fn timestamp(wall: SystemTime) -> jiff::Timestamp {

@@ -42,7 +42,7 @@ pub(super) fn run(
         })?);
     }
     block_on(async {
-        let connected = session.connect().await?;
+        let connected = session.connect(screen).await?;
         if options.verbose {
             screen.print(&format!("Processing {} resource file(s)", files.len()));
         }

@@ -88,7 +88,7 @@ fn virtual_resource(
             json!({
                 "identity": caller.identity,
                 "role": caller.role.to_string(),
-                "user_id": uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_DNS, caller.identity.as_bytes()).to_string(),
+                "user_id": super::super::user_id(&caller.identity),
             }),
         ),
         ("Permissions", "permissions") => (1, permissions(reads, writes, admin)),

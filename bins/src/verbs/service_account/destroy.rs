@@ -1,0 +1,105 @@
+//! `destroy`: takes service accounts and all their keys away.
+
+use omni_client::{PROVIDER_PREFIX, full_identity};
+use serde::Serialize;
+
+use super::{Format, Output, accounts, failed, refused};
+use crate::omni::Omni;
+use crate::output::{Screen, clean};
+use crate::run::{Exit, Failure, block_on};
+
+/// Destroy service accounts, with all their keys
+///
+/// What uses one of the keys is locked out at once. An account that is not there counts as destroyed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  omni-service-account destroy ci
+  omni-service-account destroy infra-provider:old --dry-run
+
+-o json: {\"destroyed\": [NAME], \"missing\": [NAME]}
+
+Exit codes: 0 gone, 1 refused by Omni, 5 nothing was destroyed (your own account, the key may not, no Omni).")]
+pub struct Destroy {
+    /// The accounts' names
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
+    /// Say what would be destroyed and destroy nothing
+    #[arg(short = 'd', long)]
+    dry_run: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Done {
+    destroyed: Vec<String>,
+    missing: Vec<String>,
+}
+
+/// Destroys.
+///
+/// # Errors
+/// What was wrong, or what Omni said.
+pub fn run(arguments: &Destroy, omni: &Omni, screen: &mut Screen) -> Result<Exit, Failure> {
+    block_on(async {
+        let connected = omni.connect(false, screen).await?;
+        let there = accounts(&connected).await?;
+        let own = connected.omni.current_user().await;
+        let own = own.map_err(|error| failed(&error, Exit::Refused))?.identity;
+        if let Some(name) = arguments
+            .names
+            .iter()
+            .find(|name| full_identity(name) == own)
+        {
+            return Err(refused(
+                format!("{name} is the account whose key is in use"),
+                "destroy it with the key of another Admin".to_owned(),
+            ));
+        }
+        let mut done = Done::default();
+        for name in &arguments.names {
+            let known = there.iter().any(|account| account.name == *name);
+            if known && arguments.dry_run {
+                screen.print(&format!(
+                    "- service account {} would be destroyed",
+                    clean(name)
+                ));
+                continue;
+            }
+            let gone = known
+                && match connected.omni.destroy_service_account(name).await {
+                    Ok(gone) => gone,
+                    Err(error) => {
+                        tell(&done, arguments.output.format, screen)?;
+                        return Err(failed(&error, Exit::Error));
+                    }
+                };
+            if gone {
+                done.destroyed.push(name.clone());
+            } else {
+                done.missing.push(name.clone());
+            }
+        }
+        tell(&done, arguments.output.format, screen)?;
+        Ok(Exit::Done)
+    })
+}
+
+fn tell(done: &Done, format: Format, screen: &mut Screen) -> Result<(), Failure> {
+    if format == Format::Json {
+        return screen.document(crate::args::Format::Json, done);
+    }
+    for name in &done.destroyed {
+        screen.print(&format!("destroyed service account: {}", clean(name)));
+        if let Some(id) = name.strip_prefix(PROVIDER_PREFIX) {
+            screen.note(&format!(
+                "the infra provider {id} itself is still there: `omni-resource delete infraprovider {id}`"
+            ));
+        }
+    }
+    for name in &done.missing {
+        screen.note(&format!("there is no service account {}", clean(name)));
+    }
+    Ok(())
+}

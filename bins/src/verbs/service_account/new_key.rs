@@ -1,0 +1,181 @@
+//! A new key on its way: made here, registered in Omni, tried, and handed over in one place only.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bootstrap_core::adapters::Connected;
+use bootstrap_core::diagnostic::Diagnostic;
+use omni_client::{Client, Error, NewKey, OpenPgpSigner, full_identity};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+
+use super::{Format, failed};
+use crate::notices::{day, stamp};
+use crate::output::Screen;
+use crate::private::Private;
+use crate::run::{Exit, Failure};
+
+/// Where a new key goes.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Out {
+    /// Write the key to this file, readable by you alone, and not to standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+impl Out {
+    /// Sees that the file can be written, before there is a key to write.
+    ///
+    /// # Errors
+    /// It cannot, or `fresh` is asked for and it is there already; with exit code 5.
+    pub fn prepare(&self, fresh: bool) -> Result<Option<Private>, Failure> {
+        let Some(path) = &self.out else {
+            return Ok(None);
+        };
+        if fresh && path.exists() {
+            return Err(super::refused(
+                format!(
+                    "{} is there already and may hold another key",
+                    path.display()
+                ),
+                "name another file, or move that one away".to_owned(),
+            ));
+        }
+        let place = Private::prepare(path).map_err(|error| unwritable(path, &error))?;
+        Ok(Some(place))
+    }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    let message = format!("{} cannot be written: {error}", path.display());
+    Failure::message(Exit::Refused, message)
+}
+
+/// What is said of a new key; the key itself only where it is asked for on standard output.
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    name: &'a str,
+    key_id: &'a str,
+    expires: String,
+    endpoint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_account_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a Path>,
+}
+
+/// After an answer was lost: whether the account has the key all the same.
+///
+/// # Errors
+/// `error`, where it does not.
+pub async fn settle(
+    omni: &Client,
+    registered: Result<String, Error>,
+    new: &NewKey,
+) -> Result<(), Failure> {
+    let error = match registered {
+        Ok(_) => return Ok(()),
+        Err(error) if !error.is_retryable() => return Err(failed(&error, Exit::Error)),
+        Err(error) => error,
+    };
+    let listed = omni.service_accounts().await.unwrap_or_default();
+    let mut keys = listed.iter().flat_map(|account| &account.keys);
+    if keys.any(|key| key.id == new.id) {
+        return Ok(());
+    }
+    let mut failure = failed(&error, Exit::Error);
+    failure.findings.push(
+        Diagnostic::warning(format!(
+            "whether {} has the new key {} is not known",
+            new.account.name(),
+            new.id
+        ))
+        .hint(
+            "`omni-service-account list` shows it; nobody has its private part, so it does no harm",
+        ),
+    );
+    Err(failure)
+}
+
+/// Calls with the new key, so that nobody relies on one that does not work.
+///
+/// # Errors
+/// It does not work, or is another's.
+async fn try_out(connected: &Connected, new: &NewKey) -> Result<(), Failure> {
+    let name = new.account.name();
+    let broken = |why: String| {
+        let message = format!("the new key of {name} was registered but does not work: {why}");
+        Failure::findings(
+            Exit::Error,
+            vec![Diagnostic::error(message).hint(
+                "keys that there were before still work; run `omni-service-account renew` again",
+            )],
+        )
+    };
+    let signer = OpenPgpSigner::new(&new.account, connected.ports.clock.wall())
+        .map_err(|error| broken(error.to_string()))?;
+    let omni = connected.omni.with_signer(Arc::new(signer));
+    let user = omni.current_user().await;
+    let user = user.map_err(|error| broken(error.to_string()))?;
+    if user.identity == full_identity(name) {
+        Ok(())
+    } else {
+        Err(broken(format!("Omni takes it for {}", user.identity)))
+    }
+}
+
+/// Tries a registered key and hands it over: to its file, else to standard output.
+///
+/// # Errors
+/// It does not work, or cannot be written.
+pub async fn hand_over(
+    connected: &Connected,
+    new: &NewKey,
+    place: Option<Private>,
+    format: Format,
+    screen: &mut Screen,
+) -> Result<Exit, Failure> {
+    try_out(connected, new).await?;
+    let endpoint = connected.omni.endpoint();
+    let key: SecretString = new.account.encode();
+    let file = place.as_ref().map(|place| place.path().to_owned());
+    if let Some(place) = place {
+        let path = place.path().to_owned();
+        let line = format!("{}\n", key.expose_secret());
+        let written = place.write(&line);
+        written.map_err(|error| Failure {
+            exit: Exit::Error,
+            ..unwritable(&path, &error)
+        })?;
+    }
+    let shown = file.is_none().then(|| key.expose_secret());
+    if format == Format::Json {
+        let told = Told {
+            name: new.account.name(),
+            key_id: &new.id,
+            expires: stamp(new.expires),
+            endpoint,
+            service_account_key: shown,
+            file: file.as_deref(),
+        };
+        screen.document(crate::args::Format::Json, &told)?;
+        return Ok(Exit::Done);
+    }
+    match (shown, file) {
+        (Some(key), _) => {
+            screen.note("\nSet the following environment variables to use the service account:");
+            screen.print(&format!("OMNI_ENDPOINT={endpoint}"));
+            screen.print(&format!("OMNI_SERVICE_ACCOUNT_KEY={key}"));
+            screen.note(
+                "\nNote: Store the service account key securely, it will not be displayed again",
+            );
+        }
+        (None, Some(file)) => screen.note(&format!(
+            "The key was written to {}; it ends on {}",
+            file.display(),
+            day(new.expires)
+        )),
+        (None, None) => {}
+    }
+    Ok(Exit::Done)
+}

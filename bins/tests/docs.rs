@@ -43,3 +43,44 @@ fn every_path_exists() {
         }
     }
 }
+
+/// A program without what stands before its first item: notes for people, and what lints are told.
+fn program(text: &str) -> &str {
+    let attributes = text.find("#![").map_or(0, |at| {
+        let rest = &text[at..];
+        at + rest.find(")]\n").map_or(0, |end| end + 3)
+    });
+    let items = text[attributes..].trim_start();
+    items.trim_start_matches(|character| character == '\n')
+}
+
+#[test]
+fn programs_on_pages_are_those_that_are_tested() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = root.join("docs/embedding.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let mut written = String::new();
+    let mut rest = page.as_str();
+    let mut programs = 0;
+    while let Some((before, after)) = rest.split_once("<!-- program: ") {
+        let (file, after) = after.split_once(" -->\n```rust\n").unwrap();
+        let (_, after) = after.split_once("```\n").unwrap();
+        let source = std::fs::read_to_string(root.join(file)).unwrap();
+        written += &format!(
+            "{before}<!-- program: {file} -->\n```rust\n{}```\n",
+            program(&source)
+        );
+        rest = after;
+        programs += 1;
+    }
+    written += rest;
+    assert_eq!(programs, 3);
+    if bins::run::environment("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &written).unwrap();
+    } else {
+        assert!(
+            page == written,
+            "docs/embedding.md is stale: UPDATE_DOCS=1 cargo test -p bins --test docs"
+        );
+    }
+}

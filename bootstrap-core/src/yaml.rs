@@ -6,11 +6,12 @@
 
 mod load;
 mod resolve;
+mod scan;
 
 use std::path::Path;
 
-pub(crate) use load::Scanned;
 pub use load::parse;
+pub(crate) use scan::Scanned;
 
 use crate::diagnostic::{Diagnostic, Origin};
 

@@ -56,16 +56,27 @@ impl Client {
     }
 
     /// Starts the settings of a client; see [`ClientBuilder::new`].
+    /// ```no_run
+    /// # fn example(token: secrecy::SecretString) -> Result<(), proxmox_client::Error> {
+    /// let client = proxmox_client::Client::builder("https://pve1.example:8006")
+    ///     .api_token(token)
+    ///     .build()?;
+    /// assert_eq!(client.requests_sent(), 0); // building a client sends nothing
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder(endpoint: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(endpoint)
     }
 
     /// The endpoint that is asked first at the moment, for messages.
+    /// Changes when that one is down and another answers.
     pub fn endpoint(&self) -> &str {
         self.front().endpoint()
     }
 
     /// Who calls are made as: `user@realm!tokenid`, or `user@realm` with a password.
+    /// No secret; it stands in [`Error::Unauthorized`] and in [`Upid::user`](crate::Upid::user) as well.
     pub fn identity(&self) -> &str {
         match &self.inner.credentials {
             Credentials::Token(token) => &token.id,
@@ -74,6 +85,7 @@ impl Client {
     }
 
     /// Requests sent so far to all endpoints, retries included.
+    /// Logins are counted, too.
     pub fn requests_sent(&self) -> u64 {
         self.inner
             .endpoints

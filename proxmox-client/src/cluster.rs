@@ -49,6 +49,8 @@ pub struct ClusterOptions {
 impl Client {
     /// Everything of the cluster that the token may see, in one call; see [`VmRow`] for what may be stale.
     /// Where only VMs matter, [`vms`](Self::vms) is the smaller answer.
+    ///
+    /// `GET /cluster/resources`.
     pub async fn resources(&self) -> Result<Vec<Resource>, Error> {
         let call = Call::get("/cluster/resources");
         let label = call.label();
@@ -63,6 +65,8 @@ impl Client {
     }
 
     /// Settings that concern guests.
+    ///
+    /// `GET /cluster/options`.
     pub async fn cluster_options(&self) -> Result<ClusterOptions, Error> {
         let options: wire::Options = self.fetch(Call::get("/cluster/options")).await?;
         Ok(ClusterOptions {
@@ -73,6 +77,12 @@ impl Client {
     }
 
     /// The version of the node that answers; nodes may differ during an upgrade. Any valid token may ask.
+    ///
+    /// `GET /version`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], [`Error::Transport`]: this is the call to find out whether an endpoint and a
+    /// token are good.
     pub async fn version(&self) -> Result<Version, Error> {
         let version: wire::Version = self.fetch(Call::get("/version")).await?;
         Ok(Version {
@@ -83,6 +93,9 @@ impl Client {
     }
 
     /// Cluster nodes.
+    ///
+    /// `GET /nodes`. Nodes are listed whatever the privileges; one whose state the answering node does not know
+    /// is `unknown`.
     pub async fn nodes(&self) -> Result<Vec<Node>, Error> {
         let rows: Vec<wire::Node> = self.list(Call::get("/nodes")).await?;
         let node = |row: wire::Node| Node {
@@ -93,6 +106,11 @@ impl Client {
     }
 
     /// Membership and quorum. Needs Sys.Audit on `/`.
+    ///
+    /// `GET /cluster/status`.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without the privilege.
     pub async fn cluster_status(&self) -> Result<ClusterStatus, Error> {
         let rows: Vec<wire::Member> = self.list(Call::get("/cluster/status")).await?;
         let (clusters, nodes): (Vec<_>, Vec<_>) = rows
@@ -108,18 +126,24 @@ impl Client {
     }
 
     /// Whether the cluster can be written to. Needs Sys.Audit on `/`.
+    /// Without quorum every write is refused with [`Cause::NoQuorum`](crate::Cause::NoQuorum).
     pub async fn quorate(&self) -> Result<bool, Error> {
         Ok(self.cluster_status().await?.quorate)
     }
 
     /// Privileges of this token on `path`, inherited ones included. An empty list means none: lists of
     /// what the token may not see are empty, too, and not refused.
+    ///
+    /// `GET /access/permissions?path=…`. The key is `path`, the values are names such as `VM.Audit`. With a
+    /// token that has separate privileges only what token **and** user have counts, and only that is listed.
     pub async fn permissions(&self, path: &str) -> Result<Permissions, Error> {
         let call = Call::get("/access/permissions").query("path", path);
         self.permissions_of(call).await
     }
 
     /// Privileges of this token on every path that has a rule.
+    ///
+    /// `GET /access/permissions`.
     pub async fn all_permissions(&self) -> Result<Permissions, Error> {
         self.permissions_of(Call::get("/access/permissions")).await
     }

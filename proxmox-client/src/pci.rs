@@ -23,6 +23,8 @@ pub struct MdevType {
 
 impl Client {
     /// Types of mediated devices of a device, named by its address or by a mapping. Needs Sys.Audit on `/`.
+    ///
+    /// `GET /nodes/N/hardware/pci/ID/mdev`.
     pub async fn mdev_types(
         &self,
         node: &str,
@@ -41,12 +43,18 @@ impl Client {
 
     /// PCI devices of a node, without memory controllers, bridges and processors. Needs Sys.Audit on `/`.
     /// Says nothing about who uses a device: that is in the configurations of the node's VMs.
+    ///
+    /// `GET /nodes/N/hardware/pci`.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] naming `/`: Sys.Audit on the node alone is not enough.
     pub async fn pci_devices(&self, node: &str) -> Result<Vec<PciDevice>, Error> {
         self.devices(Call::get(node_path(node, "/hardware/pci")?))
             .await
     }
 
     /// PCI devices of all classes.
+    /// Bridges tell who shares an IOMMU group with whom. As [`pci_devices`](Self::pci_devices) otherwise.
     pub async fn pci_devices_of_all_classes(&self, node: &str) -> Result<Vec<PciDevice>, Error> {
         let call = Call::get(node_path(node, "/hardware/pci")?).query("pci-class-blacklist", "");
         self.devices(call).await
@@ -59,6 +67,12 @@ impl Client {
 
     /// PCI resource mappings that the token has Mapping.Audit, Use or Modify on. With `check_node` each is
     /// compared with that node's hardware (asked over the network: the node may be unreachable).
+    ///
+    /// `GET /cluster/mapping/pci`, with `?check-node=N`. What the check finds is in [`PciMapping::checks`]: an
+    /// error there is an error of every start on that node.
+    ///
+    /// # Errors
+    /// A node that is down is [`Error::Server`] when it is to check; without the privilege the list is empty.
     pub async fn pci_mappings(&self, check_node: Option<&str>) -> Result<Vec<PciMapping>, Error> {
         let call = Call::get(MAPPINGS).query_opt("check-node", check_node);
         let rows: Vec<wire::Mapping> = self.list(call).await?;
@@ -66,6 +80,8 @@ impl Client {
     }
 
     /// One PCI resource mapping, `None` when there is none of that id.
+    ///
+    /// `GET /cluster/mapping/pci/ID`; the hardware is not compared.
     pub async fn pci_mapping(&self, id: &str) -> Result<Option<PciMapping>, Error> {
         let call = Call::get(format!("{MAPPINGS}/{}", segment(id)?));
         match self.fetch(call).await {
@@ -105,6 +121,9 @@ impl Client {
     }
 
     /// Removes a PCI resource mapping; absent is a success. VMs that name it will no longer start.
+    ///
+    /// `DELETE /cluster/mapping/pci/ID`, Mapping.Modify on `/mapping/pci`. Not guarded by the digest: Proxmox
+    /// takes none here.
     pub async fn delete_pci_mapping(&self, id: &str) -> Result<(), Error> {
         self.execute(Call::delete(format!("{MAPPINGS}/{}", segment(id)?)))
             .await

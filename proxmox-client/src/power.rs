@@ -15,17 +15,31 @@ use crate::request::{Call, vm_path};
 
 impl Client {
     /// Starts a VM. The answer only says that a task was made, which fails for a VM that runs already.
+    ///
+    /// `POST …/status/start`, VM.PowerMgmt on `/vms/ID`. With passed-through devices it may take minutes: the
+    /// guest's whole memory is pinned.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the VM is not on that node. A locked VM is refused by the task, not here.
     pub async fn start(&self, node: &str, vmid: u32) -> Result<Upid, Error> {
         self.power(node, vmid, "start", &[]).await
     }
 
     /// Asks the guest to power off within `timeout` (whole seconds, rounded up); never forced.
+    ///
+    /// `POST …/status/shutdown`. While the task waits for the guest, writes to the configuration are refused
+    /// after ten seconds as busy ([`Error::Locked`] without a lock's name).
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start). A guest that does not go is the task's: `got timeout`.
     pub async fn shutdown(&self, node: &str, vmid: u32, timeout: Duration) -> Result<Upid, Error> {
         self.power(node, vmid, "shutdown", &[("timeout", seconds(timeout))])
             .await
     }
 
     /// Asks the guest to power off and **cuts its power** when it has not after `timeout`.
+    ///
+    /// `POST …/status/shutdown` with `forceStop`; the task ends well either way.
     pub async fn shutdown_or_stop(
         &self,
         node: &str,
@@ -37,6 +51,9 @@ impl Client {
     }
 
     /// **Cuts the power.** `timeout` bounds how long QEMU may take to end.
+    ///
+    /// `POST …/status/stop`. A success for a VM that is stopped already, and taken for one that is locked by a
+    /// backup.
     pub async fn stop(
         &self,
         node: &str,
@@ -52,6 +69,11 @@ impl Client {
 
     /// Shuts the guest down and starts it again, which applies pending changes. In one task: where each
     /// step must be resumable, use [`shutdown`](Self::shutdown) and [`start`](Self::start).
+    ///
+    /// `POST …/status/reboot`; without a timeout Proxmox waits for 60 s, or what the VM's `startup` option says.
+    ///
+    /// # Errors
+    /// [`Cause::GuestNotRunning`](crate::Cause::GuestNotRunning) for a VM that is stopped.
     pub async fn reboot(
         &self,
         node: &str,
@@ -66,6 +88,8 @@ impl Client {
     }
 
     /// **Resets** the VM as the button would. Pending changes stay pending.
+    ///
+    /// `POST …/status/reset`.
     pub async fn reset(&self, node: &str, vmid: u32) -> Result<Upid, Error> {
         self.power(node, vmid, "reset", &[]).await
     }

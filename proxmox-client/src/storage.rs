@@ -45,6 +45,8 @@ pub struct Volume {
 
 impl Client {
     /// Storages a node can use. Shows those the token has Datastore.Audit on.
+    ///
+    /// `GET /nodes/N/storage`.
     pub async fn storages(&self, node: &str) -> Result<Vec<Storage>, Error> {
         let rows: Vec<wire::Storage> = self.list(Call::get(node_path(node, "/storage")?)).await?;
         Ok(rows.into_iter().map(storage).collect())
@@ -52,6 +54,8 @@ impl Client {
 
     /// What is on a storage, of one kind of content (`iso`, `images`, …) or all. Needs Datastore.Audit on
     /// it, and shows disks only of VMs the token may see.
+    ///
+    /// `GET /nodes/N/storage/S/content`. Storages that reckon a size slowly say none.
     pub async fn volumes(
         &self,
         node: &str,

@@ -26,6 +26,7 @@ impl Upid {
     }
 
     /// The node the task runs on, which is the one to ask about it.
+    /// While that one is down nothing is known of the task, which goes on.
     pub fn node(&self) -> &str {
         self.field(NODE)
     }
@@ -51,6 +52,7 @@ impl Upid {
     }
 
     /// When it was started, Unix seconds.
+    /// By that node's clock.
     pub fn start_time(&self) -> u64 {
         u64::from_str_radix(self.field(START), 16).unwrap_or_default()
     }
@@ -115,6 +117,7 @@ impl TaskStatus {
     }
 
     /// Whether it ended well: `OK`, or `WARNINGS: n`, which is a success with remarks in the log.
+    /// `false` while it runs, and for a worker that died without a word (`unexpected status`).
     pub fn is_success(&self) -> bool {
         self.exit_status
             .as_deref()

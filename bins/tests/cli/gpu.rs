@@ -224,12 +224,12 @@ async fn devices_and_mappings_are_listed() {
     });
     insta::assert_snapshot!(lab.shown(&["list"]).await, @r#"
     exit 0
-    NODE   ADDRESS       KIND         ID         NAME         GROUP  SHARED WITH   MAPPING  USED BY
-    pve-1  0000:01:00.0  3d           10de:2331  H100 PCIe    13     -             h100     -
-    pve-1  0000:02:00.0  3d           10de:26b9  L40S         14     -             l40s     worker-1 101 (stopped, 1 of 2)
-    pve-1  0000:03:00.0  3d           10de:26b9  L40S         15     -             l40s     worker-1 101 (stopped, 1 of 2)
-    pve-1  0000:41:00.0  vga          10de:2204  RTX 3090     16     0000:41:00.1  stale    twin 103 (stopped, by address)
-    pve-1  0000:66:00.0  accelerator  1000:0097  Accelerator  -      -             card     -
+    NODE   ADDRESS       KIND         ID         NAME                                         GROUP  SHARED WITH   MAPPING  USED BY
+    pve-1  0000:01:00.0  3d           10de:2331  NVIDIA Corporation GH100 [H100 PCIe]         13     -             h100     -
+    pve-1  0000:02:00.0  3d           10de:26b9  NVIDIA Corporation AD102GL [L40S]            14     -             l40s     worker-1 101 (stopped, 1 of 2)
+    pve-1  0000:03:00.0  3d           10de:26b9  NVIDIA Corporation AD102GL [L40S]            15     -             l40s     worker-1 101 (stopped, 1 of 2)
+    pve-1  0000:41:00.0  vga          10de:2204  NVIDIA Corporation GA102 [GeForce RTX 3090]  16     0000:41:00.1  stale    twin 103 (stopped, by address)
+    pve-1  0000:66:00.0  accelerator  1000:0097  NVIDIA Corporation Accelerator               -      -             card     -
     "#);
     insta::assert_snapshot!(lab.shown(&["mappings"]).await, @r#"
     exit 3
@@ -249,7 +249,7 @@ async fn devices_and_mappings_are_listed() {
       "address": "0000:41:00.1",
       "kind": "040300",
       "id": "10de:1aef",
-      "vendor": "Vendor",
+      "vendor": "NVIDIA Corporation",
       "name": "GA102 Audio",
       "iommu_group": 16,
       "shares_group_with": [

@@ -43,7 +43,7 @@ async fn play_on(site: &Loopback, page: &'static str) {
         site.directory.path(),
         &directory.path().join(page).with_extension("in"),
     );
-    write_admin_key(&site, &directory.path().join(page).with_extension("in"));
+    write_admin_key(site, &directory.path().join(page).with_extension("in"));
     let played = directory.path().join(page);
     std::fs::copy(pages().join(page), &played).expect("the page can be copied");
 

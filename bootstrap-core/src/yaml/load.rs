@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use saphyr_parser::{Event, ScalarStyle, ScanError, Span, Tag};
 
+use super::scan::Scanned;
 use super::{Content, Node, Problem, Scalar};
 
 /// Nodes a file may have after aliases are expanded.
@@ -18,54 +19,7 @@ pub fn parse(text: &str) -> Result<Vec<Node>, Vec<Problem>> {
     Scanned::of(text).nodes()
 }
 
-/// What the scanner made of a text, for all that are built from it: scanning costs as much as building.
-pub(crate) struct Scanned<'text> {
-    text: &'text str,
-    events: Vec<(Event<'text>, Span)>,
-    /// Why it ends early.
-    broken: Option<ScanError>,
-    open_end: Option<usize>,
-}
-
-impl<'text> Scanned<'text> {
-    pub(crate) fn of(text: &'text str) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let (mut events, mut broken) = (Vec::new(), None);
-        for event in Parser::new_from_str(text) {
-            match event {
-                Ok(event) => events.push(event),
-                Err(error) => {
-                    broken = Some(error);
-                    break;
-                }
-            }
-        }
-        Self {
-            text,
-            events,
-            broken,
-            open_end: open_end(text),
-        }
-    }
-
-    /// The text, without a byte order mark.
-    pub(crate) fn text(&self) -> &'text str {
-        self.text
-    }
-
-    pub(crate) fn events(&self) -> std::slice::Iter<'_, (Event<'text>, Span)> {
-        self.events.iter()
-    }
-
-    pub(crate) fn is_broken(&self) -> bool {
-        self.broken.is_some()
-    }
-
-    /// A scalar's text as it stands there.
-    pub(crate) fn scalar<'s>(&self, text: &'s str, style: ScalarStyle, span: &Span) -> &'s str {
-        without_added_break(text, style, span, self.open_end)
-    }
-
+impl Scanned<'_> {
     /// Its documents; see [`parse`].
     pub(crate) fn nodes(&self) -> Result<Vec<Node>, Vec<Problem>> {
         let mut loader = Loader {
@@ -78,7 +32,7 @@ impl<'text> Scanned<'text> {
         };
         let documents = loader
             .documents()
-            .map_err(|problem| vec![explain(problem, self.text)])?;
+            .map_err(|problem| vec![explain(problem, self.text())])?;
         if loader.duplicates.is_empty() {
             Ok(documents)
         } else {
@@ -119,27 +73,6 @@ fn explain(mut problem: Problem, text: &str) -> Problem {
     problem
 }
 
-/// The last line of a text that ends without a line break after it.
-fn open_end(text: &str) -> Option<usize> {
-    let last = text.rsplit('\n').next().unwrap_or_default();
-    (!last.trim().is_empty()).then(|| text.split('\n').count())
-}
-
-/// The parser ends a block with a line break also where the text ends without one.
-fn without_added_break<'s>(
-    scalar: &'s str,
-    style: ScalarStyle,
-    span: &Span,
-    open_end: Option<usize>,
-) -> &'s str {
-    let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-    let added = is_block && span.end.col() > 0 && open_end == Some(span.end.line());
-    match scalar.strip_suffix('\n') {
-        Some(scalar) if added => scalar,
-        _ => scalar,
-    }
-}
-
 struct Loader<'s, 'text> {
     scanned: &'s Scanned<'text>,
     events: std::slice::Iter<'s, (Event<'text>, Span)>,
@@ -172,7 +105,7 @@ impl<'s, 'text> Loader<'s, 'text> {
     fn next(&mut self) -> Result<&'s (Event<'text>, Span), Problem> {
         self.events
             .next()
-            .ok_or_else(|| match &self.scanned.broken {
+            .ok_or_else(|| match self.scanned.broken() {
                 Some(error) => syntax(error),
                 None => problem(&Span::default(), "text ends in the middle of a value"),
             })

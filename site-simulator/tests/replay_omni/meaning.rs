@@ -102,6 +102,15 @@ pub(crate) fn compare(number: u32, ours: &Value, recorded: &Value) -> Result<(),
             Err(format!("{ours} for {recorded}"))
         };
     }
+    if number == 147 {
+        // Nobody else could draw the same token.
+        let long = |body: &Value| text(body, "id").len() == 44;
+        return if long(ours) && long(recorded) {
+            Ok(())
+        } else {
+            Err(format!("{ours} for {recorded}"))
+        };
+    }
     if ours == recorded {
         Ok(())
     } else {

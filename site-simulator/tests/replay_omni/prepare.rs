@@ -88,6 +88,9 @@ impl Bench {
                     self.seed(self.recorded_lists.get(kind).cloned().unwrap_or_default());
                 }
             }
+            "GetMachineJoinConfig" | "CreateSchematic" => {
+                self.seed(self.recorded_lists["ConnectionParams.omni.sidero.dev"].clone());
+            }
             "Kubeconfig" => self.seed(self.recorded_lists["ClusterUUIDs.omni.sidero.dev"].clone()),
             _ => {}
         }

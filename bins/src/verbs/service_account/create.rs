@@ -1,12 +1,11 @@
 //! `create`: a service account with a key that is made here.
 
 use bootstrap_core::adapters::Connected;
-use omni_client::{
-    AccountRole, Error, KeyError, PROVIDER_PREFIX, Resource, ServiceAccountKey, kinds,
-};
+use omni_client::{AccountRole, Error, PROVIDER_PREFIX, Resource, kinds};
 
 use super::new_key::{Out, hand_over, settle};
-use super::{Life, Output, accounts, failed, refused};
+use super::{Life, accounts, failed, make_key, refused};
+use crate::args::Output;
 use crate::notices::day;
 use crate::omni::Omni;
 use crate::output::Screen;
@@ -92,14 +91,7 @@ pub fn run(arguments: &Create, omni: &Omni, screen: &mut Screen) -> Result<Exit,
     let name = arguments.name.as_str();
     block_on(async {
         let connected = omni.connect(false, screen).await?;
-        let wall = connected.ports.clock.wall();
-        let new = ServiceAccountKey::generate(name, arguments.life.ttl, wall).map_err(|error| {
-            let exit = match error {
-                KeyError::Name(_) => Exit::Usage,
-                _ => Exit::Error,
-            };
-            Failure::new(exit, &error, None)
-        })?;
+        let new = make_key(&connected, name, arguments.life)?;
         if accounts(&connected).await?.iter().any(|it| it.name == name) {
             return Err(refused(
                 format!("the service account {name} is there already"),
@@ -107,14 +99,11 @@ pub fn run(arguments: &Create, omni: &Omni, screen: &mut Screen) -> Result<Exit,
             ));
         }
         let place = arguments.out.prepare(true)?;
-        let role_told = match &role {
-            AccountRole::Creator => "your own role".to_owned(),
-            AccountRole::Named(role) => format!("the role {role}"),
-        };
         if arguments.dry_run {
-            let end = day(new.expires);
             screen.print(&format!(
-                "+ service account {name} would be made with {role_told}, its key would end on {end}"
+                "+ service account {name} would be made with {}, its key would end on {}",
+                in_words(&role),
+                day(new.expires)
             ));
             return Ok(Exit::Done);
         }
@@ -132,6 +121,13 @@ pub fn run(arguments: &Create, omni: &Omni, screen: &mut Screen) -> Result<Exit,
         ));
         hand_over(&connected, &new, place, arguments.output.format, screen).await
     })
+}
+
+fn in_words(role: &AccountRole) -> String {
+    match role {
+        AccountRole::Creator => "your own role".to_owned(),
+        AccountRole::Named(role) => format!("the role {role}"),
+    }
 }
 
 /// Makes the infra provider that an account is for, where there is none.

@@ -1,9 +1,10 @@
 //! `destroy`: takes service accounts and all their keys away.
 
-use omni_client::{PROVIDER_PREFIX, full_identity};
+use omni_client::{Client, Error, PROVIDER_PREFIX, full_identity};
 use serde::Serialize;
 
-use super::{Format, Output, accounts, failed, refused};
+use super::{accounts, failed, refused};
+use crate::args::{Format, Output};
 use crate::omni::Omni;
 use crate::output::{Screen, clean};
 use crate::run::{Exit, Failure, block_on};
@@ -57,38 +58,49 @@ pub fn run(arguments: &Destroy, omni: &Omni, screen: &mut Screen) -> Result<Exit
                 "destroy it with the key of another Admin".to_owned(),
             ));
         }
-        let mut done = Done::default();
-        for name in &arguments.names {
-            let known = there.iter().any(|account| account.name == *name);
-            if known && arguments.dry_run {
+        let (there, missing): (Vec<_>, Vec<_>) = arguments
+            .names
+            .iter()
+            .cloned()
+            .partition(|name| there.iter().any(|account| account.name == *name));
+        let mut done = Done {
+            missing,
+            ..Done::default()
+        };
+        if arguments.dry_run {
+            for name in &there {
                 screen.print(&format!(
                     "- service account {} would be destroyed",
                     clean(name)
                 ));
-                continue;
             }
-            let gone = known
-                && match connected.omni.destroy_service_account(name).await {
-                    Ok(gone) => gone,
-                    Err(error) => {
-                        tell(&done, arguments.output.format, screen)?;
-                        return Err(failed(&error, Exit::Error));
-                    }
-                };
-            if gone {
-                done.destroyed.push(name.clone());
-            } else {
-                done.missing.push(name.clone());
-            }
+        } else if let Err(error) = destroy(&connected.omni, there, &mut done).await {
+            tell(&done, arguments.output.format, screen)?;
+            return Err(failed(&error, Exit::Error));
         }
         tell(&done, arguments.output.format, screen)?;
         Ok(Exit::Done)
     })
 }
 
+/// Destroys one after another, up to the first that is refused.
+async fn destroy(omni: &Client, names: Vec<String>, done: &mut Done) -> Result<(), Error> {
+    for name in names {
+        let gone = omni.destroy_service_account(&name).await?;
+        // Somebody else may have been faster.
+        let list = if gone {
+            &mut done.destroyed
+        } else {
+            &mut done.missing
+        };
+        list.push(name);
+    }
+    Ok(())
+}
+
 fn tell(done: &Done, format: Format, screen: &mut Screen) -> Result<(), Failure> {
-    if format == Format::Json {
-        return screen.document(crate::args::Format::Json, done);
+    if format != Format::Table {
+        return screen.document(format, done);
     }
     for name in &done.destroyed {
         screen.print(&format!("destroyed service account: {}", clean(name)));

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use omni_client::{AccountKey, ServiceAccount};
 use serde::Serialize;
 
-use super::{Format, Output, accounts};
+use super::accounts;
+use crate::args::{Format, Output};
 use crate::notices::within;
 use crate::omni::Omni;
 use crate::output::{Screen, clean, table};
@@ -65,11 +66,12 @@ pub fn run(arguments: &List, omni: &Omni, screen: &mut Screen) -> Result<Exit, F
             exit: Exit::Error,
             ..failure
         })?;
-        if arguments.output.format == Format::Json {
-            let service_accounts = accounts.iter().map(account).collect();
-            screen.document(crate::args::Format::Json, &Document { service_accounts })?;
-        } else {
-            print(&accounts, screen);
+        match arguments.output.format {
+            Format::Table => print(&accounts, screen),
+            format => {
+                let service_accounts = accounts.iter().map(account).collect();
+                screen.document(format, &Document { service_accounts })?;
+            }
         }
         for line in ending(&accounts, connected.ports.clock.wall()) {
             screen.note(&line);

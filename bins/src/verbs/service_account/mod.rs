@@ -10,34 +10,10 @@ use std::time::Duration;
 
 use bootstrap_core::adapters::{Connected, omni_error};
 use bootstrap_core::diagnostic::Diagnostic;
-use omni_client::{Error, ServiceAccount, ServiceAccountKey};
+use omni_client::{Error, KeyError, NewKey, ServiceAccount, ServiceAccountKey};
 
 use crate::args::duration;
 use crate::run::{Exit, Failure};
-
-/// The format of what is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Format {
-    /// For people
-    #[default]
-    Table,
-    /// One JSON document
-    Json,
-}
-
-/// The form of the output.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub struct Output {
-    /// The form of the output
-    #[arg(
-        short = 'o',
-        long = "output",
-        value_enum,
-        value_name = "FORM",
-        default_value_t
-    )]
-    pub format: Format,
-}
 
 /// How long a new key lives.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -69,6 +45,18 @@ fn failed(error: &Error, exit: Exit) -> Failure {
         );
     }
     Failure::findings(exit, vec![finding])
+}
+
+/// Makes a key for an account, which is not told of it yet.
+fn make_key(connected: &Connected, name: &str, life: Life) -> Result<NewKey, Failure> {
+    let wall = connected.ports.clock.wall();
+    ServiceAccountKey::generate(name, life.ttl, wall).map_err(|error| {
+        let exit = match error {
+            KeyError::Name(_) => Exit::Usage,
+            _ => Exit::Error,
+        };
+        Failure::new(exit, &error, None)
+    })
 }
 
 /// All accounts; the check before the first write.

@@ -9,7 +9,8 @@ use omni_client::{Client, Error, NewKey, OpenPgpSigner, full_identity};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
-use super::{Format, failed};
+use super::failed;
+use crate::args::Format;
 use crate::notices::{day, stamp};
 use crate::output::Screen;
 use crate::private::Private;
@@ -149,7 +150,7 @@ pub async fn hand_over(
         })?;
     }
     let shown = file.is_none().then(|| key.expose_secret());
-    if format == Format::Json {
+    if format != Format::Table {
         let told = Told {
             name: new.account.name(),
             key_id: &new.id,
@@ -158,7 +159,7 @@ pub async fn hand_over(
             service_account_key: shown,
             file: file.as_deref(),
         };
-        screen.document(crate::args::Format::Json, &told)?;
+        screen.document(format, &told)?;
         return Ok(Exit::Done);
     }
     match (shown, file) {
@@ -178,4 +179,71 @@ pub async fn hand_over(
         (None, None) => {}
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+    use std::time::{Duration, SystemTime};
+
+    use api_transport::{Bytes, Exchange, ExchangeResponse};
+    use omni_client::{ClientBuilder, ServiceAccountKey};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Answers in order, then not at all.
+    #[derive(Debug, Default)]
+    struct Server(Mutex<VecDeque<String>>);
+
+    #[async_trait::async_trait]
+    impl Exchange for Server {
+        async fn exchange(
+            &self,
+            _: http::Request<Bytes>,
+        ) -> Result<ExchangeResponse, api_transport::Error> {
+            let answer = self.0.lock().unwrap().pop_front();
+            answer.map_or_else(
+                || Err(lost()),
+                |body| Ok(ExchangeResponse::whole(200, body)),
+            )
+        }
+    }
+
+    fn lost() -> api_transport::Error {
+        api_transport::Error::interrupted("https://omni.example", "reset")
+    }
+
+    #[tokio::test]
+    async fn after_a_lost_answer_the_list_tells() {
+        let now = SystemTime::now();
+        let new = ServiceAccountKey::generate("ci", Duration::from_hours(1), now).unwrap();
+        let listed = |id: &str| {
+            json!({"service_accounts": [{"name": "ci", "pgp_public_keys": [{"id": id}]}]})
+                .to_string()
+        };
+        let denied = Error::Denied {
+            message: "no".to_owned(),
+            said: "no".to_owned(),
+        };
+        for (registered, answers, findings) in [
+            (Ok(new.id.clone()), vec![], 0),
+            (Err(denied), vec![listed(&new.id)], 1),
+            (Err(Error::Transport(lost())), vec![listed(&new.id)], 0),
+            (Err(Error::Transport(lost())), vec![listed("another")], 2),
+            (Err(Error::Transport(lost())), vec![], 2),
+        ] {
+            let server = Arc::new(Server(Mutex::new(answers.into())));
+            let client = ClientBuilder::new("https://omni.example")
+                .signer(Arc::new(OpenPgpSigner::new(&new.account, now).unwrap()))
+                .exchange(server)
+                .build()
+                .unwrap();
+            let told = format!("{registered:?}");
+            let settled = settle(&client, registered, &new).await;
+            let found = settled.err().map_or(0, |failure| failure.findings.len());
+            assert_eq!(found, findings, "{told}");
+        }
+    }
 }

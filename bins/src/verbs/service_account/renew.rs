@@ -1,9 +1,10 @@
 //! `renew`: one more key for a service account.
 
-use omni_client::{KeyError, ServiceAccountKey};
+use bootstrap_core::adapters::Connected;
 
 use super::new_key::{Out, hand_over, settle};
-use super::{Life, Output, accounts, refused};
+use super::{Life, accounts, make_key, refused};
+use crate::args::Output;
 use crate::notices::day;
 use crate::omni::Omni;
 use crate::output::Screen;
@@ -58,19 +59,12 @@ pub fn run(arguments: &Renew, omni: &Omni, screen: &mut Screen) -> Result<Exit, 
 /// # Errors
 /// What was wrong, or what Omni said.
 pub async fn renew(
-    connected: &bootstrap_core::adapters::Connected,
+    connected: &Connected,
     name: &str,
     how: &How,
     screen: &mut Screen,
 ) -> Result<Exit, Failure> {
-    let wall = connected.ports.clock.wall();
-    let new = ServiceAccountKey::generate(name, how.life.ttl, wall).map_err(|error| {
-        let exit = match error {
-            KeyError::Name(_) => Exit::Usage,
-            _ => Exit::Error,
-        };
-        Failure::new(exit, &error, None)
-    })?;
+    let new = make_key(connected, name, how.life)?;
     if !accounts(connected).await?.iter().any(|it| it.name == name) {
         return Err(refused(
             format!("there is no service account {name}"),

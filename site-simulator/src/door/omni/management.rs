@@ -1,7 +1,5 @@
 //! `management.ManagementService`, as far as the job needs it.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -11,9 +9,9 @@ use crate::world::omni::access::Role;
 use crate::world::omni::accounts::{Accounts, Wanted};
 use crate::world::omni::api::ApiError;
 use crate::world::omni::schema::{Field, Fields};
-use crate::world::omni::{INSTANCE, kubeconfig, patches};
+use crate::world::omni::{INSTANCE, join, kubeconfig, patches};
 
-use Field::{Bool, List, Text};
+use Field::{Any, Bool, List, Text};
 
 const KUBECONFIG: Fields = &[
     ("service_account", Bool),
@@ -29,6 +27,15 @@ const SERVICE_ACCOUNT: Fields = &[
     ("use_user_role", Bool),
     ("name", Text),
 ];
+const SCHEMATIC: Fields = &[
+    ("extensions", List(&Text)),
+    ("extra_kernel_args", List(&Text)),
+    ("meta_values", Any),
+    ("talos_version", Text),
+    ("media_id", Text),
+    ("siderolink_grpc_tunnel_mode", Any),
+    ("join_token", Text),
+];
 
 /// Fields of a method's request message; `None`: no such method here.
 pub(super) fn fields(method: &str) -> Option<Fields> {
@@ -36,6 +43,8 @@ pub(super) fn fields(method: &str) -> Option<Fields> {
         "Kubeconfig" => KUBECONFIG,
         "Omniconfig" | "ListServiceAccounts" | "ListUsers" => &[],
         "Talosconfig" => &[("raw", Bool), ("break_glass", Bool)],
+        "CreateJoinToken" => &[("name", Text), ("expiration_time", Text)],
+        "CreateSchematic" => SCHEMATIC,
         "CreateSchematicFromRaw" => &[("raw_schematic", Text), ("talos_version", Text)],
         "ValidateConfig" => &[("config", Text)],
         "ValidateJSONSchema" => &[("data", Text), ("schema", Text)],
@@ -64,8 +73,22 @@ pub(super) fn call(call: &Call<'_>, method: &str) -> Result<Value, ApiError> {
         "CreateSchematicFromRaw" => schematic(call),
         "GetMachineJoinConfig" => {
             require(call, Role::Reader)?;
-            Err(unsimulated(method))
+            if call.flag("use_grpc_tunnel") || !call.text("join_token").is_empty() {
+                return Err(unsimulated(
+                    "GetMachineJoinConfig with another tunnel or token",
+                ));
+            }
+            call.world.look(join::config)
         }
+        "CreateJoinToken" => {
+            require(call, Role::Admin)?;
+            let (name, expires) = (call.text("name"), call.text("expiration_time"));
+            let made = call
+                .world
+                .act(|state, now| join::create_token(state, now, name, expires));
+            made.map(|id| json!({"id": id}))
+        }
+        "CreateSchematic" => create_schematic(call),
         _ => Err(unsimulated(method)),
     }
 }
@@ -161,7 +184,35 @@ fn talosconfig(call: &Call<'_>) -> Result<Value, ApiError> {
     Ok(json!({"talosconfig": STANDARD.encode(text)}))
 }
 
-/// The image factory names a schematic by the hash of its text.
+/// A schematic whose machines join here.
+fn create_schematic(call: &Call<'_>) -> Result<Value, ApiError> {
+    require(call, Role::Operator)?;
+    if !call.text("join_token").is_empty() {
+        return Err(unsimulated("CreateSchematic with another join token"));
+    }
+    let texts = |field: &str| -> Vec<&str> {
+        let list = call.message.get(field).and_then(Value::as_array);
+        list.into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
+    };
+    let meta = call.message.get("meta_values").and_then(Value::as_object);
+    let mut meta: Vec<(u32, &str)> = meta
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.parse().ok()?, value.as_str()?)))
+        .collect();
+    meta.sort_unstable();
+    let wanted = join::Wanted {
+        extensions: texts("extensions"),
+        kernel_args: texts("extra_kernel_args"),
+        meta,
+    };
+    call.world.look(|state| join::schematic(state, &wanted))
+}
+
+/// A schematic from its text.
 fn schematic(call: &Call<'_>) -> Result<Value, ApiError> {
     if !matches!(
         call.caller.role,
@@ -172,11 +223,7 @@ fn schematic(call: &Call<'_>) -> Result<Value, ApiError> {
     let text = STANDARD
         .decode(call.text("raw_schematic"))
         .map_err(|error| ApiError::new(3, error.to_string()))?;
-    let hash = ring::digest::digest(&ring::digest::SHA256, &text);
-    let mut id = String::new();
-    for byte in hash.as_ref() {
-        let _infallible = write!(id, "{byte:02x}");
-    }
+    let id = join::schematic_id(&text);
     Ok(json!({"schematic_id": id}))
 }
 

@@ -58,6 +58,8 @@ kinds! {
     FEATURES_CONFIGS = "FeaturesConfigs" in "default",
     CURRENT_USERS = "CurrentUsers" in "virtual",
     KERNEL_ARGS = "KernelArgs" in "default",
+    CONNECTION_PARAMS = "ConnectionParams" in "default",
+    JOIN_TOKENS = "JoinTokens" in "default",
 }
 
 /// `SysVersions.system.sidero.dev`, the one common type outside `omni.sidero.dev`.

@@ -12,6 +12,7 @@ pub mod accounts;
 pub mod api;
 pub mod controllers;
 mod definitions;
+pub mod join;
 pub mod kinds;
 pub mod kubeconfig;
 pub(crate) mod patches;
@@ -91,6 +92,16 @@ pub(super) fn seed(state: &mut State, now: Duration) {
         "",
         kinds::FEATURES_CONFIGS,
         "features-config",
+        spec,
+    );
+    let spec = join::params(&state.blueprint.omni_name);
+    let owner = "ConnectionParamsController";
+    put(
+        state,
+        &stamp,
+        owner,
+        kinds::CONNECTION_PARAMS,
+        "siderolink-config",
         spec,
     );
     let providers: Vec<(String, Value)> = state

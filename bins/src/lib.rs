@@ -10,6 +10,8 @@ pub mod opened;
 pub mod output;
 pub mod private;
 pub mod progress;
+pub mod proxmox;
 pub mod run;
 pub mod signals;
+pub mod unifi;
 pub mod verbs;

@@ -1,11 +1,14 @@
-//! PCI devices: which VM has which, and how many of a mapping are free on a node.
+//! PCI devices: which VM has which, how many of a mapping are free on a node, and what speaks against one more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proxmox_client::{HostPci, VmConfig};
 
 use crate::observe::HypervisorView;
-use crate::site::Site;
+use crate::site::GpuMapping;
+
+/// Mappings that a site declares and that need not be there yet, by id.
+pub type Declared = BTreeMap<String, GpuMapping>;
 
 /// Devices of a mapping that are free on a node, and who has the others.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,7 +48,12 @@ fn split(address: &str) -> (String, Option<&str>) {
 }
 
 /// Addresses a mapping stands for on a node: what Proxmox has, else what the site declares.
-pub fn addresses(site: &Site, view: &HypervisorView, node: &str, mapping: &str) -> Vec<String> {
+pub fn addresses(
+    declared: &Declared,
+    view: &HypervisorView,
+    node: &str,
+    mapping: &str,
+) -> Vec<String> {
     match view.mappings.get(mapping) {
         Some(found) => found
             .map
@@ -53,11 +61,10 @@ pub fn addresses(site: &Site, view: &HypervisorView, node: &str, mapping: &str) 
             .filter(|entry| entry.node == node)
             .map(|entry| entry.path.clone())
             .collect(),
-        None => site
-            .gpu_mappings
+        None => declared
             .get(mapping)
-            .map(|declared| {
-                let devices = declared.devices.iter().filter(|device| device.node == node);
+            .map(|mapping| {
+                let devices = mapping.devices.iter().filter(|device| device.node == node);
                 devices.map(|device| device.path.clone()).collect()
             })
             .unwrap_or_default(),
@@ -67,18 +74,18 @@ pub fn addresses(site: &Site, view: &HypervisorView, node: &str, mapping: &str) 
 /// Whether a VM has a device of the mapping, by the mapping, a raw address or another mapping of the
 /// same device. `taken` holds the indexes that already count for another wish.
 pub fn has_gpu(
-    site: &Site,
+    declared: &Declared,
     view: &HypervisorView,
     node: &str,
     config: &VmConfig,
     mapping: &str,
     taken: &mut BTreeSet<u8>,
 ) -> bool {
-    let wanted = addresses(site, view, node, mapping);
+    let wanted = addresses(declared, view, node, mapping);
     let found = config.hostpci().into_iter().find(|(index, device)| {
         !taken.contains(index)
             && (device.mapping.as_deref() == Some(mapping)
-                || overlaps(&device_addresses(site, view, node, device), &wanted))
+                || overlaps(&device_addresses(declared, view, node, device), &wanted))
     });
     if let Some((index, _)) = found {
         taken.insert(index);
@@ -87,14 +94,14 @@ pub fn has_gpu(
 }
 
 fn device_addresses(
-    site: &Site,
+    declared: &Declared,
     view: &HypervisorView,
     node: &str,
     device: &HostPci,
 ) -> Vec<String> {
     match (&device.host, &device.mapping) {
         (Some(host), _) => host.split(';').map(str::to_owned).collect(),
-        (None, Some(mapping)) => addresses(site, view, node, mapping),
+        (None, Some(mapping)) => addresses(declared, view, node, mapping),
         (None, None) => Vec::new(),
     }
 }
@@ -105,8 +112,13 @@ fn overlaps(left: &[String], right: &[String]) -> bool {
 }
 
 /// Counts what is free of a mapping on a node, every VM's configuration counted, stopped or running.
-pub fn free_devices(site: &Site, view: &HypervisorView, node: &str, mapping: &str) -> FreeDevices {
-    let all = addresses(site, view, node, mapping);
+pub fn free_devices(
+    declared: &Declared,
+    view: &HypervisorView,
+    node: &str,
+    mapping: &str,
+) -> FreeDevices {
+    let all = addresses(declared, view, node, mapping);
     let mut users = Vec::new();
     let mut used = 0;
     if !all.is_empty() {
@@ -134,7 +146,7 @@ pub fn free_devices(site: &Site, view: &HypervisorView, node: &str, mapping: &st
                 .collect::<Vec<_>>(),
         );
         for device in &devices {
-            let held = device_addresses(site, view, node, device);
+            let held = device_addresses(declared, view, node, device);
             let covered = all
                 .iter()
                 .filter(|entry| held.iter().any(|one| is_device(one, entry)))
@@ -150,6 +162,39 @@ pub fn free_devices(site: &Site, view: &HypervisorView, node: &str, mapping: &st
         free: all.len().saturating_sub(used),
         users,
     }
+}
+
+/// Why the start of a VM would not be certain to work with one more device of the mapping, where that is so.
+/// A start that fails is never tried again by the provider. The view must not hold the VM itself.
+pub fn objection(
+    declared: &Declared,
+    view: &HypervisorView,
+    node: &str,
+    config: &VmConfig,
+    (mapping, pcie): (&str, bool),
+) -> Option<String> {
+    if pcie && !config.is_q35() {
+        return Some(format!(
+            "{mapping} is to be PCIe, but the VM is not of machine type q35"
+        ));
+    }
+    let key = (mapping.to_owned(), node.to_owned());
+    let findings = view.mapping_findings.get(&key);
+    if let Some(problem) = findings.and_then(|found| found.first()) {
+        return Some(format!(
+            "the mapping {mapping} does not fit {node}: {problem}"
+        ));
+    }
+    let free = free_devices(declared, view, node, mapping);
+    if free.free > 0 {
+        return None;
+    }
+    let users = if free.users.is_empty() {
+        "the mapping has no entry for it".to_owned()
+    } else {
+        format!("in use by {}", free.users.join(", "))
+    };
+    Some(format!("no device of {mapping} is free on {node}: {users}"))
 }
 
 #[cfg(test)]

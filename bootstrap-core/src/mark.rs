@@ -50,6 +50,11 @@ impl Reservation {
             .find(|mark| mark.site == site)
     }
 
+    /// The first mark in a note, whosever it is.
+    pub fn any(note: &str) -> Option<Self> {
+        note.lines().find_map(Self::parse)
+    }
+
     fn parse(line: &str) -> Option<Self> {
         let inner = line.trim().strip_prefix(OPEN)?.strip_suffix(CLOSE)?;
         let field = |name: &str| {

@@ -206,8 +206,10 @@ pub trait Hypervisor: Send + Sync {
     async fn task(&self, upid: &Upid) -> PortResult<TaskStatus>;
     /// The last tasks of a VM, newest first, as far as this credential may see them.
     async fn recent_tasks(&self, node: &str, vmid: u32) -> PortResult<Vec<TaskStatus>>;
-    /// PCI devices of a node.
+    /// PCI devices of a node, without memory controllers, bridges and processors.
     async fn pci_devices(&self, node: &str) -> PortResult<Vec<PciDevice>>;
+    /// PCI devices of all classes.
+    async fn all_pci_devices(&self, node: &str) -> PortResult<Vec<PciDevice>>;
     /// PCI resource mappings, checked against a node's hardware if one is named.
     async fn pci_mappings(&self, check_node: Option<&str>) -> PortResult<Vec<PciMapping>>;
     /// Creates a PCI resource mapping; `Conflict` when the id exists.
@@ -243,6 +245,10 @@ pub trait Gateway: Send + Sync {
     async fn dns_records(&self) -> PortResult<Vec<DnsRecord>>;
     /// Makes a DNS record; `Conflict` when it exists.
     async fn create_dns_record(&self, record: &NewDnsRecord) -> PortResult<()>;
+    /// Replaces the DNS record of an id that was listed.
+    async fn update_dns_record(&self, id: &str, record: &NewDnsRecord) -> PortResult<()>;
+    /// Deletes the DNS record of an id that was listed; absent is success.
+    async fn delete_dns_record(&self, id: &str) -> PortResult<()>;
 }
 
 /// A DNS server that nodes will ask.

@@ -6,6 +6,13 @@
 //!
 //! The key in the environment has to be an Admin's.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "an example is a program: it reads the environment and prints; tests take its `run`"
+)]
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

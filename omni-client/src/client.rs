@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::sign::{CallHeaders, Signer, signed_headers};
-use crate::wire::{Got, Listed, Order, Selected, Written};
+use crate::wire::{Got, Listed, Order, Selected, Written, message};
 use crate::{Error, Kind, ListOptions, Page, Resource};
 
 pub(crate) const RESOURCES: &str = "omni.resources.ResourceService";
@@ -228,7 +228,7 @@ impl Client {
     /// Asks for a resource's removal and returns at once. User-made ones vanish when their controllers agree.
     pub async fn teardown(&self, kind: &Kind, id: &str) -> Result<(), Error> {
         let request = self.resource_request("Teardown", &Selected::new(kind, named(id)?), None)?;
-        self.answer(request.idempotent()).await.map(drop)
+        done(&self.answer(request.idempotent()).await?)
     }
 
     /// Removes a resource and waits up to a minute until it is gone. One that is not there is a success.
@@ -249,7 +249,8 @@ impl Client {
         match self.answer(request.idempotent().deadline(deadline)).await {
             // A controller may finish the removal first, which reads like a failure.
             Err(error) if error.is_not_found() => Ok(()),
-            other => other.map(drop),
+            Err(error) => Err(error),
+            Ok(answer) => done(&answer),
         }
     }
 
@@ -270,7 +271,7 @@ impl Client {
 
     async fn write(&self, method: &str, resource: &Resource) -> Result<(), Error> {
         let request = self.resource_request(method, &Written::new(resource), None)?;
-        self.answer(request).await.map(drop)
+        done(&self.answer(request).await?)
     }
 
     async fn read<T: DeserializeOwned>(
@@ -281,7 +282,7 @@ impl Client {
     ) -> Result<T, Error> {
         let request = self.resource_request(method, body, selectors)?;
         let answer = self.answer(request.idempotent()).await?;
-        serde_json::from_slice(&answer).map_err(|error| Error::not_understood(method, &error))
+        message(&answer).map_err(|error| Error::not_understood(method, &error))
     }
 
     pub(crate) fn resource_request(
@@ -333,7 +334,14 @@ impl Client {
 }
 
 pub(crate) fn resource(text: &str) -> Result<Resource, Error> {
-    serde_json::from_str(text).map_err(|error| Error::not_understood("a resource", &error))
+    message(text.as_bytes()).map_err(|error| Error::not_understood("a resource", &error))
+}
+
+/// The answer to a write is an empty message. Anything else, such as a proxy's login page, means that nothing was done.
+fn done(answer: &[u8]) -> Result<(), Error> {
+    message::<serde_json::Map<_, _>>(answer)
+        .map(drop)
+        .map_err(|error| Error::not_understood("the answer to a write", &error))
 }
 
 /// An empty id selects a whole kind, which no single call means.

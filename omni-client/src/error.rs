@@ -155,6 +155,7 @@ impl Error {
     }
 
     pub(crate) fn not_understood(what: &str, error: &dyn std::fmt::Display) -> Self {
+        let error = without_content(&error.to_string());
         Self::Unexpected {
             status: 200,
             message: redact(
@@ -314,6 +315,17 @@ impl From<SignError> for Error {
             SignError::Key(error) => Self::Key(error),
             SignError::Header(what) => Self::invalid(format!("{what} cannot be sent in a header")),
         }
+    }
+}
+
+/// What a parser says, without the text that it quotes: that may be a token.
+fn without_content(said: &str) -> String {
+    match (
+        said.split_once("string \""),
+        said.rsplit_once("\", expected"),
+    ) {
+        (Some((before, _)), Some((_, after))) => format!("{before}a text, expected{after}"),
+        _ => said.to_owned(),
     }
 }
 

@@ -9,23 +9,22 @@
 //! # #[cfg(feature = "openpgp")]
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! use futures_util::StreamExt as _;
-//! use omni_client::{ClientBuilder, Event, ListOptions, kinds, labels, specs};
+//! use omni_client::specs::{ClusterMachineStatus, MachineSetStatus};
+//! use omni_client::{ClientBuilder, Event, ListOptions, Selector, WatchOptions, labels};
 //!
 //! # let key = String::new();
 //! // `key` is what `omnictl serviceaccount create` printed.
 //! let client = ClientBuilder::new("https://omni.home.example").service_account_key(key).build()?;
 //!
-//! let workers = ListOptions::selector(format!("{}=home,{}", labels::CLUSTER, labels::ROLE_WORKER));
-//! for machine in client.list(&kinds::CLUSTER_MACHINE_STATUS, &workers).await? {
-//!     let status: specs::ClusterMachineStatus = machine.spec_as()?;
-//!     println!("{} is {:?}", machine.metadata.id, status.stage);
+//! let workers = Selector::new().equal(labels::CLUSTER, "home").exists(labels::ROLE_WORKER);
+//! for machine in client.list_as::<ClusterMachineStatus>(&ListOptions::selector(workers)).await? {
+//!     println!("{} is {:?}", machine.metadata.id, machine.spec.stage);
 //! }
 //!
-//! let mut events = client.watch(&kinds::provider_machine("proxmox"));
+//! let mut events = client.watch_as::<MachineSetStatus>(&WatchOptions::default());
 //! while let Some(event) = events.next().await {
-//!     if let Event::Created(made) | Event::Updated(made) = event? {
-//!         let machine: specs::ProviderMachine = made.spec_as()?;
-//!         println!("{} is VM {} on {}", made.metadata.id, machine.vmid, machine.node);
+//!     if let Event::Updated { new, .. } = event? {
+//!         println!("{} is {:?}", new.metadata.id, new.spec.phase);
 //!     }
 //! }
 //! # Ok(())
@@ -83,10 +82,12 @@ mod openpgp;
 #[cfg(feature = "openpgp")]
 mod openpgp_key;
 mod resource;
+mod selector;
 mod server;
 mod service_account;
 mod sign;
 pub mod specs;
+mod typed;
 mod update;
 mod watch;
 mod wire;
@@ -106,7 +107,10 @@ pub use openpgp::OpenPgpSigner;
 #[cfg(feature = "openpgp")]
 pub use openpgp_key::NewKey;
 pub use resource::{Event, Kind, Metadata, Phase, Resource};
+pub use selector::{Selector, SelectorError, Selectors, Term, Test};
 pub use server::{TESTED_API, TESTED_VERSIONS};
 pub use service_account::{KeyError, ServiceAccountKey};
 pub use sign::Signer;
+pub use specs::Spec;
+pub use typed::Typed;
 pub use watch::{NoticeFn, WatchNotice, WatchOptions};

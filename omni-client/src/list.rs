@@ -5,8 +5,9 @@ use crate::Resource;
 /// What of a kind is listed, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListOptions {
-    /// Label selectors such as `omni.sidero.dev/cluster=home,!omni.sidero.dev/locked`. What any of
-    /// them matches is listed; the commas inside one mean "and". Empty: everything.
+    /// Label selectors such as `omni.sidero.dev/cluster=home,!omni.sidero.dev/disabled`, in the grammar of
+    /// [`Selector`](crate::Selector). What any of them matches is listed; the commas inside one mean "and". Empty:
+    /// everything. A `;` begins another one, even in quotes: a label's value with it cannot be asked for.
     pub selectors: Vec<String>,
     /// Texts to search for in ids and, for machines, host names and addresses.
     pub search: Vec<String>,
@@ -24,7 +25,7 @@ impl ListOptions {
         Self::default()
     }
 
-    /// What `selector` matches.
+    /// What `selector` matches: a [`Selector`](crate::Selector) or its text.
     pub fn selector(selector: impl Into<String>) -> Self {
         Self {
             selectors: vec![selector.into()],

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Error;
+use crate::specs::ShownId;
 use crate::update::without_zeros;
 
 /// A resource type and the namespace its resources live in.
@@ -52,7 +53,9 @@ pub enum Phase {
 }
 
 /// Everything about a resource but its spec.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+///
+/// `Debug` leaves out the id where that is a join token.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Metadata {
     /// Namespace.
@@ -83,14 +86,51 @@ pub struct Metadata {
     pub other: Map<String, Value>,
 }
 
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = ShownId {
+            kind: &self.kind,
+            id: &self.id,
+        };
+        f.debug_struct("Metadata")
+            .field("namespace", &self.namespace)
+            .field("type", &self.kind)
+            .field("id", &id)
+            .field("version", &self.version)
+            .field("owner", &self.owner)
+            .field("phase", &self.phase)
+            .field("labels", &self.labels)
+            .field("annotations", &self.annotations)
+            .field("finalizers", &self.finalizers)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A resource: metadata and a spec in the API's snake_case JSON.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+///
+/// `Debug` shows the names of the spec's fields only: patches, kernel arguments and the like hold secrets.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Resource {
     /// Identity, version, labels.
     pub metadata: Metadata,
     /// The spec, unknown fields included.
     #[serde(default)]
     pub spec: Value,
+}
+
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<&String> = self
+            .spec
+            .as_object()
+            .into_iter()
+            .flat_map(Map::keys)
+            .collect();
+        f.debug_struct("Resource")
+            .field("metadata", &self.metadata)
+            .field("spec", &fields)
+            .finish()
+    }
 }
 
 impl Resource {
@@ -167,15 +207,32 @@ impl Resource {
     }
 }
 
-/// What a watch reports.
+/// What a watch reports: of [`Resource`]s, or of [`Typed`](crate::Typed) ones.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Event {
+pub enum Event<R = Resource> {
     /// It exists (also sent for each existing one at the start).
-    Created(Resource),
-    /// It changed; the new state.
-    Updated(Resource),
+    Created(R),
+    /// It changed.
+    Updated {
+        /// The new state.
+        new: R,
+        /// The state before, where the server tells it.
+        old: Option<R>,
+    },
     /// It is gone; the last state.
-    Destroyed(Resource),
+    Destroyed(R),
     /// All existing ones were sent. Sent again after each reconnection: treat what was not repeated as gone.
     Bootstrapped,
+}
+
+impl<R> Event<R> {
+    /// The resource it is about, as it is or last was.
+    pub fn resource(&self) -> Option<&R> {
+        match self {
+            Self::Created(resource)
+            | Self::Updated { new: resource, .. }
+            | Self::Destroyed(resource) => Some(resource),
+            Self::Bootstrapped => None,
+        }
+    }
 }

@@ -29,12 +29,26 @@ impl Client {
         id: &str,
         mut change: impl FnMut(&mut Resource) + Send,
     ) -> Result<Resource, Error> {
+        let change = |resource: &mut Resource| {
+            change(resource);
+            Ok(())
+        };
+        self.modify_with(kind, id, change).await
+    }
+
+    /// [`Client::modify`] with a change that can fail.
+    pub(crate) async fn modify_with(
+        &self,
+        kind: &Kind,
+        id: &str,
+        mut change: impl FnMut(&mut Resource) -> Result<(), Error> + Send,
+    ) -> Result<Resource, Error> {
         let mut tried = 0;
         loop {
             tried += 1;
             let old = self.get(kind, id).await?;
             let mut new = old.clone();
-            change(&mut new);
+            change(&mut new)?;
             match self.update_if_changed(&old, &new).await {
                 Ok(_) => return Ok(new),
                 // The next read tells whether a lost answer was a success: then nothing is left to change.

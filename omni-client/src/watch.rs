@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 
 use crate::client::resource;
-use crate::wire::{BOOTSTRAPPED, CREATED, DESTROYED, Line, Selected, UPDATED};
+use crate::wire::{BOOTSTRAPPED, CREATED, DESTROYED, Line, Order, Selected, UPDATED, message};
 use crate::{Client, Error, Event, Kind, ListOptions, Resource};
 
 /// An unbuffered watch begins at once, even of a kind that has no resources.
@@ -29,6 +29,15 @@ pub struct WatchOptions {
     pub id: Option<String>,
     /// Label selectors, as in [`ListOptions`].
     pub selectors: Vec<String>,
+    /// Texts to search for, as in [`ListOptions`]. What begins or ceases to be found is reported as created or
+    /// destroyed.
+    pub search: Vec<String>,
+    /// What existing ones are sorted by, as in [`ListOptions`].
+    pub sort_by: Option<String>,
+    /// Largest first.
+    pub descending: bool,
+    /// Only the first so many in that order, and what happens among them. 0: all.
+    pub limit: u32,
     /// Called with what a person may want to know; no event is lost over it.
     pub notices: Option<NoticeFn>,
 }
@@ -41,6 +50,10 @@ impl fmt::Debug for WatchOptions {
         f.debug_struct("WatchOptions")
             .field("id", &self.id)
             .field("selectors", &self.selectors)
+            .field("search", &self.search)
+            .field("sort_by", &self.sort_by)
+            .field("descending", &self.descending)
+            .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
 }
@@ -159,7 +172,15 @@ impl Watcher {
 
     async fn connect(&mut self) -> Result<(), Error> {
         let selectors = ListOptions::selector_header(&self.options.selectors);
-        let selected = Selected::new(&self.kind, self.options.id.as_deref().unwrap_or_default());
+        let options = &self.options;
+        let mut selected = Selected::new(&self.kind, options.id.as_deref().unwrap_or_default());
+        selected.order = Order {
+            offset: 0,
+            limit: options.limit,
+            sort_by_field: options.sort_by.as_deref().unwrap_or_default(),
+            sort_descending: options.descending,
+            search_for: &options.search,
+        };
         let request = self
             .client
             .resource_request("Watch", &selected, selectors.as_deref())?;
@@ -194,15 +215,19 @@ impl Watcher {
     }
 
     fn take_line(&mut self, line: &[u8]) -> Result<(), Error> {
-        let line: Line = serde_json::from_slice(line)
-            .map_err(|error| Error::not_understood("a watch", &error))?;
+        let line: Line = message(line).map_err(|error| Error::not_understood("a watch", &error))?;
         if let Some(status) = line.error {
             return Err(Error::from_code(&status, 500));
         }
         let event = line.result.unwrap_or_default().event;
         self.ready.extend(match event.event_type {
             CREATED => Some(Event::Created(resource(&event.resource)?)),
-            UPDATED => Some(Event::Updated(resource(&event.resource)?)),
+            UPDATED => Some(Event::Updated {
+                new: resource(&event.resource)?,
+                old: (!event.old.is_empty())
+                    .then(|| resource(&event.old))
+                    .transpose()?,
+            }),
             DESTROYED => Some(Event::Destroyed(resource(&event.resource)?)),
             BOOTSTRAPPED => Some(Event::Bootstrapped),
             _ => None,
@@ -255,7 +280,10 @@ impl Watcher {
                     self.ready.push_back(Event::Created(resource.clone()));
                 }
                 Some(old) if old.metadata.version != resource.metadata.version => {
-                    self.ready.push_back(Event::Updated(resource.clone()));
+                    self.ready.push_back(Event::Updated {
+                        new: resource.clone(),
+                        old: Some(old),
+                    });
                 }
                 Some(_) => {}
             }
@@ -276,16 +304,16 @@ impl Watcher {
                 .into_iter()
                 .collect()
         } else {
-            let selectors = self.options.selectors.clone();
-            self.client
-                .list(
-                    &self.kind,
-                    &ListOptions {
-                        selectors,
-                        ..ListOptions::default()
-                    },
-                )
-                .await?
+            let wanted = ListOptions {
+                selectors: self.options.selectors.clone(),
+                search: self.options.search.clone(),
+                sort_by: self.options.sort_by.clone(),
+                descending: self.options.descending,
+                page_size: 0,
+            };
+            let limit = self.options.limit;
+            let page = self.client.list_page(&self.kind, &wanted, 0, limit).await?;
+            page.items
         };
         Ok(found
             .into_iter()

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -133,6 +134,8 @@ pub(crate) struct LineResult {
 #[serde(default)]
 pub(crate) struct WireEvent {
     pub(crate) resource: String,
+    /// What an update replaced.
+    pub(crate) old: String,
     pub(crate) event_type: i32,
 }
 
@@ -156,10 +159,15 @@ impl Status {
         struct Wrapped {
             error: Status,
         }
-        serde_json::from_slice(body).ok().or_else(|| {
-            serde_json::from_slice::<Wrapped>(body)
-                .ok()
-                .map(|wrapped| wrapped.error)
-        })
+        let wrapped = || message::<Wrapped>(body).map(|wrapped| wrapped.error);
+        message(body).or_else(|_| wrapped()).ok()
     }
+}
+
+/// Reads a message. A list, which serde takes for one as well, is none: `[]` must not pass for an empty answer.
+pub(crate) fn message<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(serde::de::Error::custom("no JSON object"));
+    }
+    serde_json::from_slice(body)
 }

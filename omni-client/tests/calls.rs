@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use api_transport::HeaderMap;
 use fake::{Answer, Hasty, Paper, Server, client, simple};
 use futures_util::StreamExt as _;
+use omni_client::specs::MachineClass;
 use omni_client::{Error, Event, Kind, ListOptions, Resource, WatchNotice, WatchOptions, kinds};
 use serde_json::{Value, json};
 
@@ -288,7 +289,12 @@ fn line(event_type: i32, resource: Option<Value>) -> String {
 fn brief(event: &Event) -> String {
     match event {
         Event::Created(resource) => format!("+{}@{}", resource.id(), resource.metadata.version),
-        Event::Updated(resource) => format!("~{}@{}", resource.id(), resource.metadata.version),
+        Event::Updated { new, old } => {
+            let old = old
+                .as_ref()
+                .map_or_else(String::new, |old| format!("<{}", old.metadata.version));
+            format!("~{}@{}{old}", new.id(), new.metadata.version)
+        }
         Event::Destroyed(resource) => format!("-{}@{}", resource.id(), resource.metadata.version),
         Event::Bootstrapped => "=".to_owned(),
     }
@@ -377,7 +383,7 @@ async fn behind_a_buffering_proxy_lists_take_the_place_of_a_watch() {
         listed(&[("a", 2), ("c", 1)], 2),
     ]);
     let (seen, notices) = watched(&server, 6).await;
-    assert_eq!(seen, ["+a@1", "+b@1", "=", "~a@2", "+c@1", "-b@1"]);
+    assert_eq!(seen, ["+a@1", "+b@1", "=", "~a@2<1", "+c@1", "-b@1"]);
     assert!(
         notices[0].contains("proxy_buffering off") && notices.len() == 2,
         "{notices:?}"
@@ -414,4 +420,82 @@ async fn a_kind_of_ones_own_can_be_read() {
         server.body(0),
         json!({"namespace": "default", "type": "Foos.example.dev", "id": "x"})
     );
+}
+
+#[tokio::test]
+async fn typed_calls_keep_what_the_type_does_not_know() {
+    let server = Server::new([
+        got("a", 3),
+        conflict(),
+        got("a", 4),
+        Answer::ok(),
+        listed(&[("a", 1), ("b", 1)], 2),
+        Answer::refusal(404, 5, "resource doesn't exist"),
+    ]);
+    let client = simple(&server);
+    let changed = client
+        .modify_as::<MachineClass>("a", |class| {
+            class.spec.match_labels = vec!["a = c".into()];
+            Ok(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(changed.metadata.version, 4);
+    let sent = &server.body(3)["resource"];
+    let spec: Value = serde_json::from_str(sent["spec"].as_str().unwrap()).unwrap();
+    assert_eq!(spec, json!({"match_labels": ["a = c"], "newer": 7}));
+    assert_eq!(sent["metadata"]["newer"], json!({"x": 1}));
+    let all = client.list_as::<MachineClass>(&ListOptions::all()).await;
+    assert_eq!(all.unwrap()[1].spec.match_labels, ["a = b"]);
+    assert_eq!(client.find_as::<MachineClass>("z").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_change_that_is_refused_by_its_maker_sends_nothing() {
+    let server = Server::new([got("a", 3)]);
+    let error = Error::Unexpected {
+        status: 200,
+        message: "not this one".into(),
+    };
+    let mut error = Some(error);
+    let outcome = simple(&server)
+        .modify_as::<MachineClass>("a", |_| Err(error.take().unwrap()))
+        .await;
+    assert!(outcome.unwrap_err().to_string().contains("not this one"));
+    assert_eq!(server.calls(), ["Get"]);
+}
+
+#[tokio::test]
+async fn a_typed_watch_goes_on_after_a_spec_that_does_not_fit() {
+    let odd = text("b", 1).as_str().unwrap().replace("[\"a = b\"]", "7");
+    let updated = json!({"result": {"event": {"event_type": 2, "resource": text("a", 2), "old": text("a", 1)}}});
+    let server = Server::new([Answer::Stream {
+        chunks: vec![
+            line(1, Some(text("a", 1))),
+            line(1, Some(odd.into())),
+            line(4, None),
+            format!("{updated}\n"),
+            line(3, Some(text("a", 2))),
+        ],
+        cut: false,
+    }]);
+    let mut events = simple(&server).watch_as::<MachineClass>(&WatchOptions::default());
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        seen.push(match soon(events.next()).await.unwrap() {
+            Ok(Event::Created(new)) => format!("+{}", new.spec.match_labels[0]),
+            Ok(Event::Updated { new, old }) => {
+                format!(
+                    "~{}<{}",
+                    new.metadata.version,
+                    old.unwrap().metadata.version
+                )
+            }
+            Ok(Event::Destroyed(last)) => format!("-{}", last.metadata.id),
+            Ok(Event::Bootstrapped) => "=".into(),
+            Err(Error::Unexpected { status: 200, .. }) => "!".into(),
+            Err(other) => panic!("{other}"),
+        });
+    }
+    assert_eq!(seen, ["+a = b", "!", "=", "~2<1", "-a"]);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use api_transport::{Response, redact};
 use serde::Deserialize;
 
-use crate::error::{Cause, Clash, Error, Missing, Need};
+use crate::error::{Cause, Clash, Credential, Error, Missing, Need};
 use crate::wire;
 
 /// Longest text of the server that is kept, in characters.
@@ -19,8 +19,8 @@ struct Refusal {
     errors: BTreeMap<String, String>,
 }
 
-/// What a refusing `response` to `call` means. `token` is the id of the token that was sent.
-pub(crate) fn classify(call: &str, token: &str, response: &Response) -> Error {
+/// What a refusing `response` to `call` means. `who` is what the call was made with, and its id.
+pub(crate) fn classify(call: &str, who: (Credential, &str), response: &Response) -> Error {
     let refusal: Refusal = serde_json::from_slice(&response.body).unwrap_or_default();
     // Before pve-http-server 5.2 the reason phrase is the only text.
     let said = refusal.message.filter(|text| !text.trim().is_empty());
@@ -29,7 +29,8 @@ pub(crate) fn classify(call: &str, token: &str, response: &Response) -> Error {
     let status = response.status;
     match status {
         401 => Error::Unauthorized {
-            token: token.to_owned(),
+            credential: who.0,
+            id: who.1.to_owned(),
             message,
         },
         403 => Error::Denied {
@@ -46,7 +47,8 @@ pub(crate) fn classify(call: &str, token: &str, response: &Response) -> Error {
         500 => by_text(status, call, raw.trim(), message),
         status => {
             let cause = match status {
-                595 | 596 | 599 => Cause::NodeUnreachable,
+                595 => Cause::NodeUnreachable,
+                596..=599 => Cause::NodeFailed,
                 501 | 506 => Cause::NotImplemented,
                 _ => Cause::Unknown,
             };
@@ -68,6 +70,17 @@ fn invalid(message: String, errors: &BTreeMap<String, String>) -> Error {
             status,
             what: Missing::Task,
             message: "no such task".to_owned(),
+        };
+    }
+    // `VM 100 already exists`, the one thing that is checked before the lock is had.
+    if errors.values().any(|said| said.contains(" already exists")) {
+        return Error::Conflict {
+            status,
+            what: Clash::Exists,
+            message: errors
+                .values()
+                .map(|text| redact(text.trim(), MAX_TEXT))
+                .collect(),
         };
     }
     if errors
@@ -165,8 +178,16 @@ fn by_text(status: u16, call: &str, text: &str, message: String) -> Error {
         conflict(Clash::Exists)
     } else if has("hostname lookup '") || has("address lookup for") {
         server(Cause::UnknownNode)
+    } else if has("guest agent is not running") {
+        server(Cause::AgentNotRunning)
     } else if guest_is_down(text) {
         server(Cause::GuestNotRunning)
+    } else if is_about_content(text) {
+        Error::Invalid {
+            status: Some(status),
+            message,
+            fields: BTreeMap::new(),
+        }
     } else {
         server(Cause::Unknown)
     }
@@ -178,7 +199,19 @@ fn lock_name(text: &str) -> Option<&str> {
     rest.split_once(')').map(|(lock, _)| lock)
 }
 
-/// `QEMU guest agent is not running`, `VM 100 is not running`, `VM 100 not running`, `VM 100 qmp command …`.
+/// Refusals of what was sent that come without naming a parameter.
+fn is_about_content(text: &str) -> bool {
+    [
+        "missing value for required option",
+        "either 'host' or 'mapping' must be set",
+        "no options specified",
+        "malformed JSON string",
+    ]
+    .iter()
+    .any(|part| text.contains(part))
+}
+
+/// `VM 100 is not running`, `VM 100 not running`, `VM 100 qmp command …`.
 fn guest_is_down(text: &str) -> bool {
     let of_vm = |rest: &str| {
         let rest = rest
@@ -188,7 +221,7 @@ fn guest_is_down(text: &str) -> bool {
             || rest.starts_with("not running")
             || rest.starts_with("qmp command")
     };
-    text.contains("guest agent is not running") || text.split("VM ").skip(1).any(of_vm)
+    text.split("VM ").skip(1).any(of_vm)
 }
 
 #[cfg(test)]
@@ -206,6 +239,8 @@ mod tests {
             body: Bytes::copy_from_slice(body),
         }
     }
+
+    const WHO: (Credential, &str) = (Credential::Token, "a@pve!b");
 
     /// One word for each outcome, so that a table reads like one.
     fn kind(error: &Error) -> String {
@@ -246,18 +281,23 @@ mod tests {
             ),
             ("address lookup for 'pve9' failed", "server: node not known"),
             (
+                "QEMU guest agent is not running",
+                "server: guest agent not running",
+            ),
+            ("no options specified", "invalid"),
+            (
                 "Configuration file 'nodes/pve1/lxc/100.conf' does not exist",
                 "server: server error",
             ),
             ("something new", "server: server error"),
             ("", "server: server error"),
         ] {
-            let from_reason = classify("GET /x", "a@pve!b", &response(500, text, b""));
+            let from_reason = classify("GET /x", WHO, &response(500, text, b""));
             assert_eq!(kind(&from_reason), want, "{text}");
             let body = serde_json::json!({ "data": null, "message": format!("{text}\n") });
             let from_body = classify(
                 "GET /x",
-                "a@pve!b",
+                WHO,
                 &response(500, "x", body.to_string().as_bytes()),
             );
             if !text.is_empty() {
@@ -285,7 +325,7 @@ mod tests {
         let body = br#"{"errors":{"skiplock":"Only root may use this option."},"message":"Parameter verification failed.\n"}"#;
         let error = classify(
             "PUT /x",
-            "a@pve!b",
+            WHO,
             &response(400, "Parameter verification failed.", body),
         );
         assert!(
@@ -303,7 +343,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_answer_panics(status in 300u16..=999, reason in "\\PC{0,60}", body in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let error = classify("GET /x", "a@pve!b", &response(status, &reason, &body));
+            let error = classify("GET /x", WHO, &response(status, &reason, &body));
             prop_assert_eq!(error.status(), Some(status));
             let _ = (error.to_string(), error.hint(), error.is_retryable());
         }

@@ -1,29 +1,24 @@
-//! The client: one cluster, one token, one or more endpoints.
+//! The client: one cluster, one credential, one or more endpoints.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use api_transport::{Clock, Exchange, HeaderName, Response, Transport, Trust};
-use secrecy::SecretString;
+use api_transport::{Clock, HeaderName, HeaderValue, Phase, Response, Transport};
 use serde::de::DeserializeOwned;
 
+use crate::builder::ClientBuilder;
 use crate::classify::classify;
-use crate::error::Error;
+use crate::error::{Credential, Error};
 use crate::request::Call;
+use crate::ticket::{Due, Login, Ticket};
 use crate::token::Token;
 use crate::wire::Envelope;
 
-/// Nodes are near; a node that does not answer by then is down and another one is asked.
-const CONNECT: Duration = Duration::from_secs(5);
-/// Longer than a write waits for a lock (10 s) and a node for another node (30 s).
-const HEADERS: Duration = Duration::from_secs(40);
-const TOTAL: Duration = Duration::from_secs(90);
-/// pveproxy closes an idle connection after 5 s.
-const IDLE: Duration = Duration::from_secs(3);
-
-/// A connection to one Proxmox VE cluster. Cheap to clone.
+/// A connection to one Proxmox VE cluster. Cheap to clone; clones share endpoints and ticket.
+///
+/// Dropping the future of a call abandons it and breaks nothing here; a write that was sent may still be
+/// carried out by the server.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -33,135 +28,64 @@ struct Inner {
     endpoints: Vec<Transport>,
     /// Which endpoint answered last and is asked first.
     front: AtomicUsize,
-    token: Token,
+    credentials: Credentials,
 }
 
-/// Settings for a [`Client`].
 #[derive(Debug)]
-pub struct ClientBuilder {
-    endpoints: Vec<String>,
-    token: Option<SecretString>,
-    trust: Trust,
-    clock: Option<Arc<dyn Clock>>,
-    exchange: Option<Arc<dyn Exchange>>,
+pub(crate) enum Credentials {
+    Token(Token),
+    Login(Login),
 }
 
-impl ClientBuilder {
-    /// A client for the cluster at `https://host:8006`. A trailing `/api2/json` does no harm.
-    pub fn new(endpoint: impl Into<String>) -> Self {
-        Self {
-            endpoints: vec![endpoint.into()],
-            token: None,
-            trust: Trust::default(),
-            clock: None,
-            exchange: None,
-        }
-    }
-
-    /// Adds another node of the same cluster, asked when those before it do not answer.
-    #[must_use]
-    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoints.push(endpoint.into());
-        self
-    }
-
-    /// The token, as `user@realm!tokenid=uuid`.
-    #[must_use]
-    pub fn api_token(mut self, token: SecretString) -> Self {
-        self.token = Some(token);
-        self
-    }
-
-    /// How the nodes prove who they are. With pins, give one of each node.
-    #[must_use]
-    pub fn trust(mut self, trust: Trust) -> Self {
-        self.trust = trust;
-        self
-    }
-
-    /// Where time and jitter come from.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
-        self
-    }
-
-    /// Replaces the network, for tests and simulations.
-    #[must_use]
-    pub fn exchange(mut self, exchange: Arc<dyn Exchange>) -> Self {
-        self.exchange = Some(exchange);
-        self
-    }
-
-    /// Checks the settings. Nothing is sent.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a missing or malformed token or endpoint, or unusable trust settings.
-    pub fn build(self) -> Result<Client, Error> {
-        let token = self
-            .token
-            .as_ref()
-            .ok_or_else(|| Error::input("no API token given"))?;
-        let token = Token::parse(token)?;
-        let transports = self
-            .endpoints
-            .iter()
-            .map(|endpoint| self.transport(endpoint));
-        let endpoints = transports.collect::<Result<Vec<_>, _>>()?;
-        Ok(Client {
-            inner: Arc::new(Inner {
-                endpoints,
-                front: AtomicUsize::new(0),
-                token,
-            }),
-        })
-    }
-
-    fn transport(&self, endpoint: &str) -> Result<Transport, Error> {
-        let unusable = |error: api_transport::Error| Error::input(error.to_string());
-        let mut builder = Transport::builder(base_url(endpoint))
-            .map_err(unusable)?
-            .trust(self.trust.clone())
-            .timeouts(CONNECT, HEADERS, TOTAL)
-            .idle_timeout(IDLE)
-            .http1_only();
-        if let Some(clock) = &self.clock {
-            builder = builder.clock(Arc::clone(clock));
-        }
-        if let Some(exchange) = &self.exchange {
-            builder = builder.exchange(Arc::clone(exchange));
-        }
-        builder.build().map_err(unusable)
-    }
-}
-
-/// The endpoint without `/api2/json`, which every call brings itself.
-fn base_url(endpoint: &str) -> &str {
-    let trimmed = endpoint.trim().trim_end_matches('/');
-    ["/api2/json", "/api2"]
-        .iter()
-        .find_map(|suffix| trimmed.strip_suffix(suffix))
-        .unwrap_or(trimmed)
-        .trim_end_matches('/')
+/// What a call is made with.
+enum Proof<'a> {
+    Token(&'a Token),
+    /// Whether it was had for this very call.
+    Ticket(Arc<Ticket>, bool),
 }
 
 impl Client {
+    pub(crate) fn new(endpoints: Vec<Transport>, credentials: Credentials) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                endpoints,
+                front: AtomicUsize::new(0),
+                credentials,
+            }),
+        }
+    }
+
     /// Starts the settings of a client; see [`ClientBuilder::new`].
+    /// ```no_run
+    /// # fn example(token: secrecy::SecretString) -> Result<(), proxmox_client::Error> {
+    /// let client = proxmox_client::Client::builder("https://pve1.example:8006")
+    ///     .api_token(token)
+    ///     .build()?;
+    /// assert_eq!(client.requests_sent(), 0); // building a client sends nothing
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder(endpoint: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(endpoint)
     }
 
     /// The endpoint that is asked first at the moment, for messages.
+    /// Changes when that one is down and another answers.
     pub fn endpoint(&self) -> &str {
         self.front().endpoint()
     }
 
-    /// The token's id, `user@realm!tokenid`.
-    pub fn token_id(&self) -> &str {
-        &self.inner.token.id
+    /// Who calls are made as: `user@realm!tokenid`, or `user@realm` with a password.
+    /// No secret; it stands in [`Error::Unauthorized`] and in [`Upid::user`](crate::Upid::user) as well.
+    pub fn identity(&self) -> &str {
+        match &self.inner.credentials {
+            Credentials::Token(token) => &token.id,
+            Credentials::Login(login) => &login.user,
+        }
     }
 
     /// Requests sent so far to all endpoints, retries included.
+    /// Logins are counted, too.
     pub fn requests_sent(&self) -> u64 {
         self.inner
             .endpoints
@@ -206,31 +130,97 @@ impl Client {
     }
 
     async fn send(&self, call: &Call) -> Result<Response, Error> {
-        let response = if call.is_read() {
-            self.ask_in_turn(call).await?
-        } else {
-            self.ask(self.front(), call, false).await?
-        };
-        if (200..300).contains(&response.status) {
-            Ok(response)
-        } else {
-            Err(classify(&call.label(), &self.inner.token.id, &response))
+        call.check()?;
+        let mut proof = self.proof().await?;
+        let mut response = self.dispatch(call, &proof).await?;
+        // A refused ticket did nothing, so the call may be made again with a new one.
+        if let (401, Proof::Ticket(refused, false)) = (response.status, &proof) {
+            proof = self.proof_instead_of(refused).await?;
+            response = self.dispatch(call, &proof).await?;
         }
+        if (200..300).contains(&response.status) {
+            return Ok(response);
+        }
+        let credential = match proof {
+            Proof::Token(_) => Credential::Token,
+            Proof::Ticket(..) => Credential::Ticket,
+        };
+        let who = (credential, self.identity());
+        Err(classify(&call.label(), who, &response))
     }
 
-    /// Asks each endpoint once, the last one with the transport's retries. A node that answers stays the
-    /// first to be asked; one that cannot reach the node the call is for is passed over this once. A refused
-    /// certificate ends the round: that needs a person, and should not be hidden by another node.
-    async fn ask_in_turn(&self, call: &Call) -> Result<Response, Error> {
+    async fn proof(&self) -> Result<Proof<'_>, Error> {
+        let login = match &self.inner.credentials {
+            Credentials::Token(token) => return Ok(Proof::Token(token)),
+            Credentials::Login(login) => login,
+        };
+        let mut held = login.ticket.lock().await;
+        let ticket = match Login::due(held.as_ref(), self.clock().now()) {
+            Due::Nothing(ticket) => return Ok(Proof::Ticket(ticket, false)),
+            Due::Renewal(ticket) => match self.log_in(login, Some(&ticket)).await {
+                Ok(renewed) => renewed,
+                Err(Error::Unauthorized { .. }) => self.log_in(login, None).await?,
+                // It lives for another hour; the next call tries again.
+                Err(error) if error.is_retryable() => return Ok(Proof::Ticket(ticket, false)),
+                Err(error) => return Err(error),
+            },
+            Due::Login => self.log_in(login, None).await?,
+        };
+        *held = Some(Arc::clone(&ticket));
+        Ok(Proof::Ticket(ticket, true))
+    }
+
+    /// A ticket in place of one that was refused, unless another call has got one in the meantime.
+    async fn proof_instead_of(&self, refused: &Arc<Ticket>) -> Result<Proof<'_>, Error> {
+        if let Credentials::Login(login) = &self.inner.credentials {
+            let mut held = login.ticket.lock().await;
+            if held.as_ref().is_some_and(|held| Arc::ptr_eq(held, refused)) {
+                *held = None;
+            }
+        }
+        self.proof().await
+    }
+
+    async fn log_in(&self, login: &Login, ticket: Option<&Ticket>) -> Result<Arc<Ticket>, Error> {
+        let response = self.ask_in_turn(&login.call(ticket), &[]).await?;
+        login.accept(&response, self.clock().now())
+    }
+
+    async fn dispatch(&self, call: &Call, proof: &Proof<'_>) -> Result<Response, Error> {
+        let name = HeaderName::from_static;
+        let headers = match proof {
+            Proof::Token(token) => vec![(name("authorization"), token.header.clone())],
+            Proof::Ticket(ticket, _) => {
+                let mut headers = vec![(name("cookie"), ticket.cookie.clone())];
+                if !call.is_read() {
+                    headers.push((name("csrfpreventiontoken"), ticket.csrf.clone()));
+                }
+                headers
+            }
+        };
+        self.ask_in_turn(call, &headers).await
+    }
+
+    /// Asks each endpoint once, the last one with the transport's retries where the call may be repeated. A
+    /// node that answers stays the first to be asked; one that cannot reach the node the call is for is
+    /// passed over this once. A write goes on only where the one before has certainly done nothing. A
+    /// refused certificate ends the round: that needs a person, and should not be hidden by another node.
+    async fn ask_in_turn(
+        &self,
+        call: &Call,
+        headers: &[(HeaderName, HeaderValue)],
+    ) -> Result<Response, Error> {
         let endpoints = &self.inner.endpoints;
         let front = self.inner.front.load(Ordering::Relaxed);
+        let repeat = call.is_repeatable();
         let mut unreached = None;
         let mut failure = None;
         for turn in 0..endpoints.len() {
             let index = (front + turn) % endpoints.len();
             let last = turn + 1 == endpoints.len();
-            match self.ask(&endpoints[index], call, last).await {
-                Ok(response) if matches!(response.status, 502..=504 | 595 | 596 | 599) => {
+            let asked = self.ask(&endpoints[index], call, headers, repeat && last);
+            match asked.await {
+                Ok(response) if is_unreached(response.status, repeat) => {
                     unreached.get_or_insert(response);
                 }
                 Ok(response) => {
@@ -239,8 +229,10 @@ impl Client {
                     }
                     return Ok(response);
                 }
-                Err(error) if error.is_retryable() => failure = Some(error),
-                Err(error) => return Err(error),
+                Err(error) if may_go_on(&error, repeat) => {
+                    failure = Some(failed(&endpoints[index], error));
+                }
+                Err(error) => return Err(failed(&endpoints[index], error)),
             }
         }
         match (unreached, failure) {
@@ -250,26 +242,23 @@ impl Client {
         }
     }
 
-    async fn ask(&self, endpoint: &Transport, call: &Call, retry: bool) -> Result<Response, Error> {
-        let mut request = call.to_request()?.header(
-            HeaderName::from_static("authorization"),
-            self.inner.token.header.clone(),
-        );
+    async fn ask(
+        &self,
+        endpoint: &Transport,
+        call: &Call,
+        headers: &[(HeaderName, HeaderValue)],
+        retry: bool,
+    ) -> Result<Response, api_transport::Error> {
+        let mut request = call.to_request();
+        for (name, value) in headers {
+            request = request.header(name.clone(), value.clone());
+        }
         if retry {
             request = request.idempotent();
         }
-        tracing::trace!(
-            call = call.label(),
-            endpoint = endpoint.endpoint(),
-            "sending"
-        );
-        endpoint
-            .send(request)
-            .await
-            .map_err(|source| Error::Transport {
-                endpoint: endpoint.endpoint().to_owned(),
-                source,
-            })
+        let url = endpoint.endpoint();
+        tracing::trace!(call = call.label(), endpoint = url, "sending");
+        endpoint.send(request).await
     }
 
     fn front(&self) -> &Transport {
@@ -284,25 +273,33 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("endpoint", &self.endpoint())
-            .field("token", &self.inner.token.id)
+            .field("identity", &self.identity())
             .finish_non_exhaustive()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Whether the answer only says that this node could not pass the call on, so that another may be asked.
+fn is_unreached(status: u16, repeat: bool) -> bool {
+    // 595: no connection to the other node, so nothing was done.
+    status == 595 || (repeat && matches!(status, 502..=504 | 596..=599))
+}
 
-    #[test]
-    fn base_urls() {
-        for given in [
-            "https://pve.example:8006",
-            "https://pve.example:8006/",
-            " https://pve.example:8006/api2/json",
-            "https://pve.example:8006/api2/json/",
-        ] {
-            assert_eq!(base_url(given), "https://pve.example:8006", "{given}");
-        }
-        assert_eq!(base_url("https://h/pve/api2/json"), "https://h/pve");
+/// Whether another node may be asked after this failure.
+fn may_go_on(error: &api_transport::Error, repeat: bool) -> bool {
+    let was_never_sent = matches!(
+        error,
+        api_transport::Error::Connect { .. }
+            | api_transport::Error::Timeout {
+                phase: Phase::Connect,
+                ..
+            }
+    );
+    error.is_retryable() && (repeat || was_never_sent)
+}
+
+fn failed(endpoint: &Transport, source: api_transport::Error) -> Error {
+    Error::Transport {
+        endpoint: endpoint.endpoint().to_owned(),
+        source,
     }
 }

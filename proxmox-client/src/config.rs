@@ -8,16 +8,19 @@ use crate::property::PropertyString;
 
 impl VmConfig {
     /// One option's text.
+    /// As it was written; numbers and booleans as text, `1` and `0`.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.values.get(key).map(String::as_str)
     }
 
     /// The VM's name; not unique.
+    /// Unlike in [`VmRow`](crate::VmRow) it is never stale.
     pub fn name(&self) -> Option<&str> {
         self.get("name")
     }
 
     /// The SMBIOS UUID, lower case with hyphens. This is the id a Talos machine has in Omni.
+    /// From the option `smbios1`, whatever the order of its keys; `None` where there is none or it is none.
     pub fn uuid(&self) -> Option<String> {
         let smbios = PropertyString::parse(self.get("smbios1")?);
         let uuid = uuid::Uuid::parse_str(smbios.get("uuid")?.trim()).ok()?;
@@ -25,6 +28,7 @@ impl VmConfig {
     }
 
     /// The MAC of a network device (`net0`), lower case with colons.
+    /// From `virtio=MAC` as well as from `model=virtio,macaddr=MAC`. `None` while Proxmox has not made one up.
     pub fn mac(&self, nic: &str) -> Option<String> {
         let nic = PropertyString::with_default(self.get(nic)?, "model");
         // `virtio=MAC` names the model by its key; `macaddr=` is the long form.
@@ -53,6 +57,7 @@ impl VmConfig {
     }
 
     /// Why the VM is locked (`create`, `backup`, …), if it is.
+    /// Reads work while it is, writes and starts are refused ([`Error::Locked`](crate::Error::Locked)).
     pub fn lock(&self) -> Option<&str> {
         self.get("lock").filter(|lock| !lock.is_empty())
     }
@@ -76,11 +81,15 @@ impl VmConfig {
     }
 
     /// Its tags, lower case.
+    /// In the file's order. Proxmox sorts them and makes capitals small unless the cluster's options say
+    /// otherwise.
     pub fn tags(&self) -> Vec<String> {
         split_tags(self.get("tags").unwrap_or_default())
     }
 
     /// Passed-through devices by index.
+    /// From 0 to 15. With [`vm_config`](crate::Client::vm_config) as they will be, with
+    /// [`vm_config_current`](crate::Client::vm_config_current) as a running VM has them.
     pub fn hostpci(&self) -> BTreeMap<u8, HostPci> {
         self.values
             .iter()
@@ -89,6 +98,7 @@ impl VmConfig {
     }
 
     /// The lowest `hostpciN` that is not in use.
+    /// `None` when all sixteen are.
     pub fn free_hostpci(&self) -> Option<u8> {
         let used = self.hostpci();
         (0..HOSTPCI_SLOTS).find(|slot| !used.contains_key(slot))

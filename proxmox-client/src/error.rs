@@ -21,10 +21,12 @@ pub enum Error {
         source: api_transport::Error,
     },
     /// 401. Final: Proxmox takes three seconds to say so, and says the same for every cause.
-    #[error("API token {token} was not accepted: {message}")]
+    #[error("{credential} {id} was not accepted: {message}")]
     Unauthorized {
-        /// The token's id, without its secret.
-        token: String,
+        /// What was not accepted.
+        credential: Credential,
+        /// Whose it is: `user@realm!tokenid` or `user@realm`.
+        id: String,
         /// What the server said.
         message: String,
     },
@@ -108,6 +110,20 @@ pub enum Error {
     },
 }
 
+/// What a call was made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Credential {
+    /// An API token.
+    Token,
+    /// A user's password.
+    Password,
+    /// A ticket, although it was just given out or renewed.
+    Ticket,
+    /// A password that was right, of a user who needs a second factor as well.
+    SecondFactor,
+}
+
 /// What a refused token lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -153,15 +169,20 @@ pub enum Clash {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The node asked cannot reach the node the call is for.
+    /// 595: the node asked has no connection to the node the call is for. Nothing was done.
     NodeUnreachable,
+    /// 596 to 599: the connection to the node the call is for failed once it was there: a certificate the
+    /// other node does not know, a time-out, a lost answer. Whether anything was done is not known.
+    NodeFailed,
     /// No node of that name is known. Not taken as "not found": name resolution fails, too, when the
     /// cluster's membership is not known yet.
     UnknownNode,
     /// The cluster has lost its quorum: reads work, writes do not.
     NoQuorum,
-    /// The guest or its agent is not running.
+    /// The VM is not running.
     GuestNotRunning,
+    /// The VM runs, but its guest agent does not answer, or the VM's configuration has none.
+    AgentNotRunning,
     /// The server does not have this call, or the request breaks its limits.
     NotImplemented,
     /// Nothing is known but the text.
@@ -189,9 +210,26 @@ impl Error {
             Self::Transport { source, .. } => source.is_retryable(),
             Self::Locked { .. } => true,
             Self::Server { status, cause, .. } => match cause {
-                Cause::NodeUnreachable | Cause::NoQuorum => true,
+                Cause::NodeUnreachable | Cause::NodeFailed | Cause::NoQuorum => true,
                 _ => matches!(status, 429 | 502..=504),
             },
+            Self::Task { exit, .. } => exit.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Whether a write may have been carried out all the same: the answer was lost, not understood, or a
+    /// task still runs. Read back before it is made again.
+    pub fn is_outcome_unknown(&self) -> bool {
+        use api_transport::{Error as Failure, Phase};
+        match self {
+            Self::Transport { source, .. } => match source {
+                Failure::Timeout { phase, .. } => *phase != Phase::Connect,
+                Failure::Interrupted { .. } | Failure::TooLarge { .. } => true,
+                _ => false,
+            },
+            Self::Server { status, .. } => matches!(status, 502..=504 | 596..=599),
+            Self::Decode { .. } => true,
             Self::Task { exit, .. } => exit.is_none(),
             _ => false,
         }
@@ -225,6 +263,20 @@ impl Error {
     /// What a person can do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Unauthorized {
+                credential: Credential::SecondFactor,
+                ..
+            } => Some(
+                "make an API token for this user and use it: tokens need no second factor".to_owned(),
+            ),
+            Self::Unauthorized {
+                credential: Credential::Password,
+                ..
+            } => Some(
+                "check user, realm and password; Proxmox gives one answer for all of these, also for a \
+                 user who is disabled or locked out"
+                    .to_owned(),
+            ),
             Self::Unauthorized { .. } => Some(
                 "check that the token exists, is not expired, that its user is enabled, and that the \
                  secret is complete; Proxmox gives one answer for all of these"
@@ -267,6 +319,17 @@ fn with_fields(message: &str, fields: &BTreeMap<String, String>) -> String {
     text
 }
 
+impl fmt::Display for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token => "API token",
+            Self::Password => "password of",
+            Self::Ticket => "ticket of",
+            Self::SecondFactor => "login of",
+        })
+    }
+}
+
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -303,9 +366,11 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NodeUnreachable => "node not reachable",
+            Self::NodeFailed => "connection between nodes failed",
             Self::UnknownNode => "node not known",
             Self::NoQuorum => "cluster without quorum",
             Self::GuestNotRunning => "guest not running",
+            Self::AgentNotRunning => "guest agent not running",
             Self::NotImplemented => "not supported by the server",
             Self::Unknown => "server error",
         })

@@ -12,6 +12,11 @@ pub const HOSTPCI_SLOTS: u8 = 16;
 
 impl HostPci {
     /// A device by the id of its resource mapping.
+    /// ```
+    /// use proxmox_client::HostPci;
+    /// let device = HostPci { pcie: true, ..HostPci::mapped("h100") };
+    /// assert_eq!(device.to_string(), "mapping=h100,pcie=1");
+    /// ```
     pub fn mapped(mapping: impl Into<String>) -> Self {
         Self {
             mapping: Some(mapping.into()),
@@ -21,6 +26,7 @@ impl HostPci {
 
     /// Reads the option's text. Never fails: what is not understood, booleans that are none included,
     /// ends in `other`.
+    /// Booleans are taken as Proxmox takes them: `1`, `on`, `yes`, `true`, in any case.
     pub fn parse(text: &str) -> Self {
         let mut device = Self::default();
         for (key, value) in PropertyString::with_default(text, "host").iter() {

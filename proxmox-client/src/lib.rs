@@ -32,23 +32,35 @@
 //!
 //! | Area | Supported | Not yet | Never |
 //! |---|---|---|---|
-//! | Authentication | API tokens | | passwords and tickets: tokens need no renewal and no second factor |
-//! | Cluster | version, nodes, quorum, privileges | HA resources, options | |
-//! | VMs | list, configuration, pending changes, one guarded option per write | guest agent, snapshots, asynchronous writes, disks | creation and deletion; unlocking; writes without a digest; several options in one write |
+//! | Authentication | API tokens; passwords, with tickets renewed and CSRF | | second factors: give such a user a token; managing users and tokens |
+//! | Cluster | version, nodes, all resources, quorum, privileges, options | firewall, metrics | |
+//! | VMs | lists, configuration, pending changes and their revert, guarded writes of one or several options, as a task too | snapshots, disks, migration | creation and deletion; unlocking; writes without a digest |
 //! | Power | start, shutdown, stop, reboot, reset | suspend | |
-//! | Tasks | status, log, list, wait, stop | cluster-wide list | |
-//! | PCI | devices, mappings: list, check, create, update, delete | types of mediated devices | raw `host=` addresses: Proxmox refuses them from any token |
-//! | Storage | list | content | |
+//! | Guest agent | ping, network interfaces | other reads | running programs in a guest |
+//! | High availability | its guests, its state; adding, setting, removing a guest | | rules and groups |
+//! | Tasks | status, log, lists of a node and of the cluster, wait, stop | | |
+//! | PCI | devices, mappings: list, check, create, update, delete; types of mediated devices | | |
+//! | Nodes | status, bridges, machine types | | a node's own settings |
+//! | Storage | list, content | upload | |
 //! | Containers | | | all |
 //!
-//! Every call named under *supported* is checked against recorded answers of Proxmox VE 9.2; 8.x is covered
+//! Every call is checked against recorded answers of Proxmox VE 9.2, but for these, which are checked against
+//! its schema alone: [`Client::ha_set`], and [`Client::bridges`], whose recorded list was empty. 8.x is covered
 //! as far as its differences are known (errors without a body, values as text).
+//!
+//! # Features
+//!
+//! None: there is one TLS stack and nothing to leave out. [`ClientBuilder::exchange`] replaces the network.
 //!
 //! # What to know
 //!
 //! - **Reads are repeated, writes are not.** With several endpoints a read goes to the next one when a node
 //!   is down or cannot reach the node asked about, and the one that answered is asked first from then on,
-//!   also for writes.
+//!   also for writes. A write goes to the next one only where it was certainly not done. Where that is not
+//!   known, [`Error::is_outcome_unknown`] says so: read back.
+//! - **Calls can be given up.** Dropping a future leaves the client as it was; a write that was sent may
+//!   still be carried out.
+//! - **HA guests are the manager's.** Power calls on them are requests; see [`Upid::is_ha_request`].
 //! - **Most refusals are status 500 and a text.** [`Error`] tells them apart; [`Cause::Unknown`] is the rest.
 //! - **A list that is empty may be a list one may not see.** Look at [`Client::permissions`] first.
 //! - **A write that succeeded may still wait** for the VM to be stopped and started: see
@@ -57,25 +69,43 @@
 //! - **A task id says only that the task was made.** [`Client::wait_task`] takes `WARNINGS: n` as success.
 #![deny(missing_docs)]
 
+mod agent;
+mod builder;
+mod change;
 mod classify;
 mod client;
 mod cluster;
 mod config;
 mod error;
+mod ha;
 mod hostpci;
 mod mapping;
 mod model;
+mod node;
 mod pci;
+mod power;
 mod property;
 mod request;
+mod storage;
 mod tasks;
+mod ticket;
 mod token;
 mod upid;
 mod vms;
 mod wire;
 
-pub use client::{Client, ClientBuilder};
-pub use error::{Cause, Clash, Error, Missing, Need};
+pub use api_transport::{Clock, Fingerprint, Trust};
+
+pub use agent::{GuestAddress, GuestInterface};
+pub use builder::{Anonymous, Authenticated, ClientBuilder};
+pub use change::ConfigChange;
+pub use client::Client;
+pub use cluster::{ClusterOptions, Resource};
+pub use error::{Cause, Clash, Credential, Error, Missing, Need};
+pub use ha::{HaResource, HaState, HaStatus};
 pub use hostpci::HOSTPCI_SLOTS;
 pub use model::*;
+pub use node::{Bridge, MachineType, NodeStatus};
+pub use pci::MdevType;
 pub use property::{PropertyString, parse_flag};
+pub use storage::{Storage, Volume};

@@ -9,6 +9,7 @@ use crate::property::PropertyString;
 
 impl PciDevice {
     /// The address without the function: `0000:01:00`.
+    /// What a mapping's path is for all functions of a device.
     pub fn slot(&self) -> &str {
         self.address
             .rsplit_once('.')
@@ -109,6 +110,7 @@ impl PciMapping {
     }
 
     /// Whether a VM on `node` can use it.
+    /// A VM with a mapping without one fails at start as if there were no such mapping.
     pub fn covers_node(&self, node: &str) -> bool {
         self.entries_for(node).next().is_some()
     }
@@ -122,6 +124,8 @@ impl PciMapping {
     }
 
     /// What a check against a node's hardware found wrong, in Proxmox's words.
+    /// Empty also where nothing was checked: only [`pci_mappings`](crate::Client::pci_mappings) with a node
+    /// does.
     pub fn errors(&self) -> impl Iterator<Item = &str> {
         self.checks
             .iter()

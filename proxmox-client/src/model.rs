@@ -29,6 +29,8 @@ pub struct VmRow {
     pub tags: Vec<String>,
     /// `create`, `backup`, …
     pub lock: Option<String>,
+    /// What the HA manager says of it (`started`, `stopped`, `error`, …), where the manager owns it.
+    pub ha_state: Option<String>,
 }
 
 /// A VM's configuration: flat options as text, with the digest that guards a write.
@@ -205,27 +207,6 @@ pub struct ClusterNode {
     pub local: bool,
     /// Its address.
     pub ip: Option<String>,
-}
-
-/// A storage as a node sees it (`GET /nodes/N/storage`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Storage {
-    /// Storage id.
-    pub name: String,
-    /// `dir`, `zfspool`, `rbd`, …
-    pub kind: String,
-    /// What it may hold: `images`, `iso`, …
-    pub content: Vec<String>,
-    /// Whether it is usable now.
-    pub active: bool,
-    /// Whether it is enabled.
-    pub enabled: bool,
-    /// Whether all nodes see the same content.
-    pub shared: bool,
-    /// Size in bytes.
-    pub total: Option<u64>,
-    /// Free bytes.
-    pub available: Option<u64>,
 }
 
 /// Which tasks of a node to list. The default is what Proxmox lists unasked: the last 50 ended ones.

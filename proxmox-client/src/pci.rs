@@ -8,15 +8,53 @@ use crate::wire;
 
 const MAPPINGS: &str = "/cluster/mapping/pci";
 
+/// A type of mediated device that a device can be shared as (`…/hardware/pci/ID/mdev`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MdevType {
+    /// `nvidia-256`, `i915-GVTg_V5_4`: the `mdev` key of a `hostpciN` option.
+    pub kind: String,
+    /// The vendor's name for it.
+    pub name: Option<String>,
+    /// What it gives, over several lines.
+    pub description: Option<String>,
+    /// How many more can be had.
+    pub available: u64,
+}
+
 impl Client {
+    /// Types of mediated devices of a device, named by its address or by a mapping. Needs Sys.Audit on `/`.
+    ///
+    /// `GET /nodes/N/hardware/pci/ID/mdev`.
+    pub async fn mdev_types(
+        &self,
+        node: &str,
+        device_or_mapping: &str,
+    ) -> Result<Vec<MdevType>, Error> {
+        let path = format!("/hardware/pci/{}/mdev", segment(device_or_mapping)?);
+        let rows: Vec<wire::MdevType> = self.list(Call::get(node_path(node, &path)?)).await?;
+        let mdev = |row: wire::MdevType| MdevType {
+            kind: row.kind,
+            name: row.name,
+            description: row.description,
+            available: row.available.unwrap_or_default(),
+        };
+        Ok(rows.into_iter().map(mdev).collect())
+    }
+
     /// PCI devices of a node, without memory controllers, bridges and processors. Needs Sys.Audit on `/`.
     /// Says nothing about who uses a device: that is in the configurations of the node's VMs.
+    ///
+    /// `GET /nodes/N/hardware/pci`.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] naming `/`: Sys.Audit on the node alone is not enough.
     pub async fn pci_devices(&self, node: &str) -> Result<Vec<PciDevice>, Error> {
         self.devices(Call::get(node_path(node, "/hardware/pci")?))
             .await
     }
 
     /// PCI devices of all classes.
+    /// Bridges tell who shares an IOMMU group with whom. As [`pci_devices`](Self::pci_devices) otherwise.
     pub async fn pci_devices_of_all_classes(&self, node: &str) -> Result<Vec<PciDevice>, Error> {
         let call = Call::get(node_path(node, "/hardware/pci")?).query("pci-class-blacklist", "");
         self.devices(call).await
@@ -29,6 +67,12 @@ impl Client {
 
     /// PCI resource mappings that the token has Mapping.Audit, Use or Modify on. With `check_node` each is
     /// compared with that node's hardware (asked over the network: the node may be unreachable).
+    ///
+    /// `GET /cluster/mapping/pci`, with `?check-node=N`. What the check finds is in [`PciMapping::checks`]: an
+    /// error there is an error of every start on that node.
+    ///
+    /// # Errors
+    /// A node that is down is [`Error::Server`] when it is to check; without the privilege the list is empty.
     pub async fn pci_mappings(&self, check_node: Option<&str>) -> Result<Vec<PciMapping>, Error> {
         let call = Call::get(MAPPINGS).query_opt("check-node", check_node);
         let rows: Vec<wire::Mapping> = self.list(call).await?;
@@ -36,6 +80,8 @@ impl Client {
     }
 
     /// One PCI resource mapping, `None` when there is none of that id.
+    ///
+    /// `GET /cluster/mapping/pci/ID`; the hardware is not compared.
     pub async fn pci_mapping(&self, id: &str) -> Result<Option<PciMapping>, Error> {
         let call = Call::get(format!("{MAPPINGS}/{}", segment(id)?));
         match self.fetch(call).await {
@@ -75,6 +121,9 @@ impl Client {
     }
 
     /// Removes a PCI resource mapping; absent is a success. VMs that name it will no longer start.
+    ///
+    /// `DELETE /cluster/mapping/pci/ID`, Mapping.Modify on `/mapping/pci`. Not guarded by the digest: Proxmox
+    /// takes none here.
     pub async fn delete_pci_mapping(&self, id: &str) -> Result<(), Error> {
         self.execute(Call::delete(format!("{MAPPINGS}/{}", segment(id)?)))
             .await

@@ -1,8 +1,9 @@
 //! Requests as values: path, query and form body, encoded the way Proxmox takes them.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-use api_transport::{Method, Request};
+use api_transport::{Bytes, Method, Request};
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 
@@ -12,19 +13,26 @@ const API: &str = "/api2/json";
 /// Proxmox refuses larger bodies with an unclear 501.
 const MAX_BODY: usize = 512 * 1024;
 
-/// A call to make.
-#[derive(Debug, Clone)]
+/// A call to make. `Debug` shows no parameters: a login has the password among them.
+#[derive(Clone)]
 pub(crate) struct Call {
     method: Method,
     path: String,
     query: String,
-    form: String,
+    form: Zeroizing<String>,
+    repeatable: bool,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label())
+    }
 }
 
 impl Call {
-    /// A read. It is the only kind of call that is repeated or sent to another node.
+    /// A read, which may be repeated.
     pub(crate) fn get(path: impl Into<String>) -> Self {
-        Self::new(Method::GET, path)
+        Self::new(Method::GET, path).repeatable()
     }
 
     pub(crate) fn post(path: impl Into<String>) -> Self {
@@ -44,8 +52,15 @@ impl Call {
             method,
             path: path.into(),
             query: String::new(),
-            form: String::new(),
+            form: Zeroizing::default(),
+            repeatable: false,
         }
+    }
+
+    /// Declares that making it twice is as good as once.
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
     }
 
     pub(crate) fn query(mut self, key: &str, value: impl AsRef<str>) -> Self {
@@ -77,26 +92,36 @@ impl Call {
         self.method == Method::GET
     }
 
-    /// Method and path, for messages. Parameters stay out: they may be long.
-    pub(crate) fn label(&self) -> String {
-        format!("{} {}", self.method, self.path)
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.repeatable
     }
 
-    pub(crate) fn to_request(&self) -> Result<Request, Error> {
+    /// Refuses what Proxmox would refuse less clearly.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.form.len() > MAX_BODY {
             return Err(Error::input(
                 "parameters are longer than Proxmox's limit of 512 KiB",
             ));
         }
+        Ok(())
+    }
+
+    /// Method and path, for messages. Parameters stay out: they may be long.
+    pub(crate) fn label(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    pub(crate) fn to_request(&self) -> Request {
         let separator = if self.query.is_empty() { "" } else { "?" };
         let path = format!("{API}{}{separator}{}", self.path, self.query);
         let request = Request::new(self.method.clone(), path);
         // A body on GET or DELETE is answered with 501.
-        Ok(if matches!(self.method, Method::POST | Method::PUT) {
-            request.body("application/x-www-form-urlencoded", self.form.clone())
+        if matches!(self.method, Method::POST | Method::PUT) {
+            let form = Zeroizing::new(self.form.as_bytes().to_vec());
+            request.body("application/x-www-form-urlencoded", Bytes::from_owner(form))
         } else {
             request
-        })
+        }
     }
 }
 
@@ -152,8 +177,8 @@ mod tests {
             .param("map", "node=a,id=1:2")
             .param("map", "ü b&c")
             .query("a", "/");
-        assert_eq!(call.form, "map=node%3Da%2Cid%3D1%3A2&map=%C3%BC%20b%26c");
-        assert_eq!(call.to_request().unwrap().path, "/api2/json/x?a=%2F");
+        assert_eq!(*call.form, "map=node%3Da%2Cid%3D1%3A2&map=%C3%BC%20b%26c");
+        assert_eq!(call.to_request().path, "/api2/json/x?a=%2F");
         assert_eq!(call.label(), "PUT /x");
     }
 
@@ -171,6 +196,6 @@ mod tests {
     #[test]
     fn too_large_is_not_sent() {
         let call = Call::put("/x").param("description", "x".repeat(600_000));
-        assert!(call.to_request().is_err());
+        assert!(call.check().is_err());
     }
 }

@@ -74,6 +74,8 @@ impl Client {
     }
 
     /// Lines of a task's log from line `start` (0 is the first), at most `limit`.
+    ///
+    /// `GET /nodes/N/tasks/UPID/log`.
     pub async fn task_log(&self, upid: &Upid, start: u32, limit: u32) -> Result<TaskLog, Error> {
         let call = Call::get(task_path(upid, "/log")?)
             .query("start", start.to_string())
@@ -92,6 +94,9 @@ impl Client {
     }
 
     /// The last tasks of a VM, running ones included, newest first, as far as this token may see them.
+    ///
+    /// `GET /nodes/N/tasks?vmid=ID&source=all`. A token sees its own tasks, a user its own and those of all its
+    /// tokens; others' need Sys.Audit on the node.
     pub async fn recent_tasks(&self, node: &str, vmid: u32) -> Result<Vec<TaskStatus>, Error> {
         let query = TaskQuery {
             vmid: Some(vmid),
@@ -103,6 +108,8 @@ impl Client {
     }
 
     /// Tasks of a node, newest first.
+    ///
+    /// `GET /nodes/N/tasks`; see [`recent_tasks`](Self::recent_tasks) for who sees what.
     pub async fn tasks(&self, node: &str, query: &TaskQuery) -> Result<Vec<TaskStatus>, Error> {
         let call = Call::get(node_path(node, "/tasks")?)
             .query_opt("vmid", query.vmid.map(|vmid| vmid.to_string()))
@@ -110,6 +117,18 @@ impl Client {
             .query_opt("statusfilter", query.status.as_deref())
             .query_opt("limit", query.limit.map(|limit| limit.to_string()))
             .query_opt("source", query.running_too.then_some("all"));
+        self.listed(call).await
+    }
+
+    /// The last tasks of the whole cluster, newest first. Nodes report them to each other: one that just began
+    /// may be missing.
+    ///
+    /// `GET /cluster/tasks`.
+    pub async fn cluster_tasks(&self) -> Result<Vec<TaskStatus>, Error> {
+        self.listed(Call::get("/cluster/tasks")).await
+    }
+
+    async fn listed(&self, call: Call) -> Result<Vec<TaskStatus>, Error> {
         let label = call.label();
         let rows: Vec<wire::Task> = self.list(call).await?;
         let mut tasks = rows
@@ -127,6 +146,8 @@ impl Client {
     }
 
     /// Interrupts a running task.
+    ///
+    /// `DELETE /nodes/N/tasks/UPID`. It ends with `received interrupt`.
     pub async fn stop_task(&self, upid: &Upid) -> Result<(), Error> {
         self.execute(Call::delete(task_path(upid, "")?)).await
     }

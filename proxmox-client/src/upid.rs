@@ -26,6 +26,7 @@ impl Upid {
     }
 
     /// The node the task runs on, which is the one to ask about it.
+    /// While that one is down nothing is known of the task, which goes on.
     pub fn node(&self) -> &str {
         self.field(NODE)
     }
@@ -51,8 +52,15 @@ impl Upid {
     }
 
     /// When it was started, Unix seconds.
+    /// By that node's clock.
     pub fn start_time(&self) -> u64 {
         u64::from_str_radix(self.field(START), 16).unwrap_or_default()
+    }
+
+    /// Whether the task only asks the HA manager (`hastart`, `hastop`, …): it ends well as soon as the request
+    /// is written, and says nothing of the VM. Wait for the VM's power state.
+    pub fn is_ha_request(&self) -> bool {
+        self.kind().starts_with("ha")
     }
 
     /// The whole id.
@@ -109,6 +117,7 @@ impl TaskStatus {
     }
 
     /// Whether it ended well: `OK`, or `WARNINGS: n`, which is a success with remarks in the log.
+    /// `false` while it runs, and for a worker that died without a word (`unexpected status`).
     pub fn is_success(&self) -> bool {
         self.exit_status
             .as_deref()
@@ -156,6 +165,8 @@ mod tests {
         let of_node =
             Upid::parse("UPID:pve-2:00000259:100032DF2:6B03EBB8:imgcopy::root@pam:").unwrap();
         assert_eq!((of_node.id(), of_node.vmid()), ("", None));
+        let asked = START_101.replace("qmstart", "hastart");
+        assert!(Upid::parse(&asked).unwrap().is_ha_request() && !upid.is_ha_request());
     }
 
     #[test]
@@ -175,6 +186,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_upid_reads_back_as_it_is_written(
+            node in "[a-z][a-z0-9-]{0,12}",
+            numbers in (any::<u32>(), any::<u32>(), any::<u32>()),
+            kind in "[a-z]{2,12}",
+            id in "[0-9]{0,9}",
+            user in "[a-z.]{1,8}@[a-z]{3,5}(![a-z0-9-]{1,8})?",
+        ) {
+            let (pid, pstart, start) = numbers;
+            let text = format!("UPID:{node}:{pid:08X}:{pstart:08X}:{start:08X}:{kind}:{id}:{user}:");
+            let upid = Upid::parse(&text).unwrap();
+            prop_assert_eq!(upid.to_string(), text);
+            prop_assert_eq!((upid.node(), upid.kind(), upid.id(), upid.user()), (&*node, &*kind, &*id, &*user));
+            prop_assert_eq!((upid.start_time(), upid.vmid()), (u64::from(start), id.parse().ok()));
+        }
+
         #[test]
         fn parsing_never_panics(text in "(UPID:)?[\\PC]{0,80}") {
             if let Ok(upid) = Upid::parse(&text) {

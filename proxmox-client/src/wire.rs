@@ -1,96 +1,33 @@
-//! Answers as Proxmox sends them, read leniently: integers and booleans come as numbers, as text or not
-//! at all, depending on the call and the release.
+//! Answers as Proxmox sends them.
 #![allow(clippy::struct_field_names)] // fields are called what Proxmox calls them
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// What every JSON answer is wrapped in. `data: null` is a success.
+mod lenient;
+
+pub(crate) use lenient::*;
+
+/// What every JSON answer is wrapped in. `data: null` is a success; an answer without `data` is none of
+/// Proxmox's, and must not be taken for an empty list.
 #[derive(Deserialize)]
 #[serde(bound = "T: Deserialize<'de>")]
 pub(crate) struct Envelope<T> {
-    #[serde(default = "Option::default")]
+    #[serde(deserialize_with = "Option::deserialize")]
     pub(crate) data: Option<T>,
     #[serde(default, deserialize_with = "int")]
     pub(crate) total: Option<u64>,
 }
 
-/// A scalar as text; anything else as absent.
-pub(crate) fn text<'de, D: Deserializer<'de>>(de: D) -> Result<Option<String>, D::Error> {
-    Ok(scalar(&Value::deserialize(de)?))
-}
-
-/// A whole number, also when written as text; anything else as absent.
-pub(crate) fn int<'de, D: Deserializer<'de>>(de: D) -> Result<Option<u64>, D::Error> {
-    Ok(whole(&Value::deserialize(de)?))
-}
-
-/// A signed whole number, also when written as text; anything else as absent.
-pub(crate) fn signed<'de, D: Deserializer<'de>>(de: D) -> Result<Option<i64>, D::Error> {
-    let value = Value::deserialize(de)?;
-    Ok(value
-        .as_i64()
-        .or_else(|| value.as_str()?.trim().parse().ok()))
-}
-
-/// `true`, a number other than 0, or a word Proxmox takes as true.
-pub(crate) fn flag<'de, D: Deserializer<'de>>(de: D) -> Result<bool, D::Error> {
-    Ok(truth(&Value::deserialize(de)?))
-}
-
-/// A list of texts; a single text as a list of one.
-pub(crate) fn texts<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
-    Ok(match Value::deserialize(de)? {
-        Value::Array(items) => items.iter().filter_map(scalar).collect(),
-        one => scalar(&one).into_iter().collect(),
-    })
-}
-
-/// An object of scalars.
-pub(crate) fn text_map<'de, D: Deserializer<'de>>(
-    de: D,
-) -> Result<BTreeMap<String, String>, D::Error> {
-    Ok(match Value::deserialize(de)? {
-        Value::Object(map) => map
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, scalar(&value)?)))
-            .collect(),
-        _ => BTreeMap::new(),
-    })
-}
-
-pub(crate) fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(if *flag { "1" } else { "0" }.to_owned()),
-        _ => None,
-    }
-}
-
-/// A message without control characters and surrounding blanks.
-pub(crate) fn one_line(text: &str) -> String {
-    text.trim()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
-}
-
-fn whole(value: &Value) -> Option<u64> {
-    value
-        .as_u64()
-        .or_else(|| value.as_str()?.trim().parse().ok())
-}
-
-fn truth(value: &Value) -> bool {
-    match value {
-        Value::Bool(flag) => *flag,
-        Value::Number(number) => number.as_f64().is_some_and(|number| number != 0.0),
-        Value::String(text) => crate::property::parse_flag(text.trim()).unwrap_or_default(),
-        _ => false,
-    }
+/// The answer to a login.
+#[derive(Deserialize)]
+pub(crate) struct Login {
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) ticket: Option<String>,
+    #[serde(rename = "CSRFPreventionToken", default, deserialize_with = "text")]
+    pub(crate) csrf: Option<String>,
+    #[serde(rename = "NeedTFA", default, deserialize_with = "flag")]
+    pub(crate) need_tfa: bool,
 }
 
 #[derive(Deserialize)]
@@ -145,6 +82,8 @@ pub(crate) struct Guest {
     pub(crate) tags: Option<String>,
     #[serde(default, deserialize_with = "text")]
     pub(crate) lock: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) hastate: Option<String>,
 }
 
 /// A VM's options: flat, of any scalar type, open-ended.
@@ -267,6 +206,139 @@ pub(crate) struct Storage {
     pub(crate) total: Option<u64>,
     #[serde(default, deserialize_with = "int")]
     pub(crate) avail: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Volume {
+    pub(crate) volid: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) content: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) format: Option<String>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) size: Option<u64>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) ctime: Option<u64>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) vmid: Option<u64>,
+}
+
+/// What a guest agent says is wrapped once more.
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+pub(crate) struct Agent<T> {
+    #[serde(default = "Option::default")]
+    pub(crate) result: Option<T>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Interface {
+    pub(crate) name: String,
+    #[serde(rename = "hardware-address", default, deserialize_with = "text")]
+    pub(crate) mac: Option<String>,
+    /// Absent for an interface without any.
+    #[serde(rename = "ip-addresses", default)]
+    pub(crate) addresses: Option<Vec<Address>>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Address {
+    #[serde(rename = "ip-address", default, deserialize_with = "text")]
+    pub(crate) address: Option<String>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) prefix: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct HaResource {
+    pub(crate) sid: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) state: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) group: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) digest: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct HaStatus {
+    pub(crate) id: String,
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) node: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) status: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) state: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) quorate: bool,
+}
+
+/// A row of `/cluster/resources` that is no guest.
+#[derive(Deserialize)]
+pub(crate) struct Resource {
+    pub(crate) id: String,
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) node: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) status: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct NodeStatus {
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) pveversion: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) kversion: Option<String>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) uptime: Option<u64>,
+    #[serde(default)]
+    pub(crate) memory: Value,
+    #[serde(default)]
+    pub(crate) cpuinfo: Value,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Bridge {
+    pub(crate) iface: String,
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    pub(crate) active: bool,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct MachineType {
+    pub(crate) id: String,
+    #[serde(rename = "type", default, deserialize_with = "text")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) version: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct MdevType {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) name: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) description: Option<String>,
+    #[serde(default, deserialize_with = "int")]
+    pub(crate) available: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Options {
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) mac_prefix: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(crate) description: Option<String>,
+    #[serde(rename = "allowed-tags", default, deserialize_with = "texts")]
+    pub(crate) allowed_tags: Vec<String>,
 }
 
 #[cfg(test)]

@@ -21,6 +21,9 @@ pub(crate) const UNIFI_KEY: &str = "rehearsal-unifi-admin-3e5b7c9d1f";
 /// API key of the gateway with the read-only role.
 pub(crate) const UNIFI_READONLY_KEY: &str = "rehearsal-unifi-viewer-7a9c1e3f5b";
 
+/// A local account of the gateway with the admin role, and its password.
+pub(crate) const UNIFI_ACCOUNT: (&str, &str) = ("rehearsal", "rehearsal-unifi-password-5d7f");
+
 /// A year, as service-account keys have it.
 const KEY_LIFETIME: Duration = ServiceAccountKey::LONGEST_LIFE;
 
@@ -45,6 +48,10 @@ pub struct Credentials {
     pub unifi_key: String,
     /// One with the read-only role.
     pub unifi_readonly_key: String,
+    /// Name of a local account with the admin role.
+    pub unifi_username: String,
+    /// Its password.
+    pub unifi_password: String,
 }
 
 impl fmt::Debug for Credentials {
@@ -66,6 +73,8 @@ impl Credentials {
             proxmox_readonly_token: PROXMOX_READONLY_TOKEN.to_owned(),
             unifi_key: UNIFI_KEY.to_owned(),
             unifi_readonly_key: UNIFI_READONLY_KEY.to_owned(),
+            unifi_username: UNIFI_ACCOUNT.0.to_owned(),
+            unifi_password: UNIFI_ACCOUNT.1.to_owned(),
         }
     }
 }

@@ -236,6 +236,7 @@ async fn the_gateway_client_and_the_port_see_the_same() {
         note: Some("mark".to_owned()),
         fixed_ip: [172, 16, 8, 21].into(),
         network_id: network.id.clone(),
+        local_dns: None,
     };
     client.create_client(&new).await.unwrap();
     assert!(matches!(
@@ -439,4 +440,81 @@ async fn nonsense_is_answered_too() {
             "{target}"
         );
     }
+}
+
+fn login_client(world: &Arc<World>) -> unifi_client::Client {
+    let exchange = Arc::new(Straight {
+        world: Arc::clone(world),
+        proxmox: false,
+    });
+    let known = world.credentials();
+    unifi_client::Client::builder("https://gateway.example")
+        .exchange(exchange)
+        .login(known.unifi_username, known.unifi_password.into())
+        .build()
+        .unwrap()
+}
+
+/// Writes, and reads what was written, through every session there may be.
+async fn write_and_read(client: &unifi_client::Client, host: u8) {
+    let record = NewDnsRecord {
+        name: format!("h{host}.home.example"),
+        record_type: RecordType::A,
+        value: format!("172.16.8.{host}"),
+        ttl: 0,
+    };
+    client.create_dns_record(&record).await.unwrap();
+    let listed = client.dns_records().await.unwrap();
+    assert!(listed.iter().any(|entry| entry.name == record.name));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_writes_with_a_token_that_changes_each_time() {
+    let world = site(Faults::default());
+    let client = login_client(&world);
+    for host in 20..24 {
+        write_and_read(&client, host).await;
+    }
+    let about = client.about().await.unwrap();
+    assert_eq!(about.platform, unifi_client::Platform::UnifiOs);
+    assert_eq!(about.family, unifi_client::Family::Integration);
+    assert_eq!(
+        world.look(|state| state.gateway.console.open_sessions()),
+        1,
+        "one login"
+    );
+    // The console is updated, all sessions end.
+    world.act(|state, _| state.gateway.console.end_sessions());
+    write_and_read(&client, 24).await;
+    client.logout().await.unwrap();
+    assert_eq!(world.look(|state| state.gateway.console.open_sessions()), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_classic_console_is_found_out_and_used() {
+    let world = site(Faults::default());
+    world.act(|state, _| {
+        state.gateway.console.kind = site_simulator::world::gateway::Kind::Classic;
+    });
+    let client = login_client(&world);
+    let about = client.about().await.unwrap();
+    assert_eq!(about.platform, unifi_client::Platform::Classic);
+    write_and_read(&client, 20).await;
+    assert_eq!(client.dns_family(), Some(unifi_client::Family::V2));
+    assert_eq!(client.account().await.unwrap().name, "rehearsal");
+    assert_eq!(client.site().await.unwrap().role.as_deref(), Some("admin"));
+    let new = NewClient {
+        mac: Mac([2, 0, 0, 0, 0, 9]),
+        name: None,
+        note: None,
+        fixed_ip: [172, 16, 8, 30].into(),
+        network_id: client.networks().await.unwrap().remove(0).id,
+        local_dns: Some("n9.home.example".to_owned()),
+    };
+    client.create_client(&new).await.unwrap();
+    let made = client.client_record(new.mac).await.unwrap().unwrap();
+    assert_eq!(made.local_dns.as_deref(), Some("n9.home.example"));
+    let keyed = gateway_client(&world, &world.credentials().unifi_key);
+    let error = keyed.sites().await.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
 }

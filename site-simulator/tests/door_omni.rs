@@ -86,7 +86,7 @@ async fn a_client_reads_writes_and_watches() {
     client.delete(&classes(), "one").await.unwrap();
     assert!(matches!(
         events.next().await.unwrap().unwrap(),
-        Event::Updated(_)
+        Event::Updated { old: Some(_), .. }
     ));
     assert!(matches!(
         events.next().await.unwrap().unwrap(),

@@ -20,6 +20,7 @@ fn reservation(mac: Mac, host: u8, network_id: &str) -> NewClient {
         note: Some("mark".to_owned()),
         fixed_ip: [172, 16, 8, host].into(),
         network_id: network_id.to_owned(),
+        local_dns: None,
     }
 }
 

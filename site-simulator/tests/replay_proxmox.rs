@@ -11,19 +11,15 @@ use std::time::Duration;
 
 use http::Method;
 use lab::{Lab, Recorded, read};
+use proxmox_client::{GuestAddress, GuestInterface};
 use replay::{Rules, differences, recordings};
 use serde_json::{Value, json};
 
 /// How many exchanges are replayed. May only grow.
-const AT_LEAST: usize = 292;
+const AT_LEAST: usize = 314;
 
 /// Exchanges that are not replayed, by number, each range with its reason.
 const LEFT_OUT: &[(u32, u32, &str)] = &[
-    (
-        8,
-        20,
-        "tickets: the clients use tokens, and no password exists here",
-    ),
     (25, 25, "processor, kernel and load of the recorded host"),
     (51, 51, "contents of storages are not kept"),
     (60, 60, "types of mediated devices are not kept"),
@@ -36,15 +32,12 @@ const LEFT_OUT: &[(u32, u32, &str)] = &[
     (266, 266, "lists tasks of steps that are left out"),
     (268, 269, "lists tasks of steps that are left out"),
     (273, 273, "log of a task that failed in the lab only"),
-    (278, 283, "second factors: the clients use tokens"),
     (
         285,
         285,
         "which keys a refused write of several leaves behind is random",
     ),
-    (314, 315, "no guest agent answers here"),
     (324, 325, "recorded without the credentials that were sent"),
-    (330, 330, "tickets"),
     (338, 338, "users and tokens are not made over the API"),
 ];
 
@@ -65,15 +58,21 @@ const RULES: Rules = Rules {
         "ssl_fingerprint",
         "saved",
     ],
-    optional: &["subsystem_vendor_name", "subsystem_device_name"],
+    optional: &[
+        "subsystem_vendor_name",
+        "subsystem_device_name",
+        "statistics",
+    ],
     more_keys: false,
     chosen: is_chosen,
 };
 
-/// UPIDs, digests, generated hardware addresses.
+/// UPIDs, digests, generated hardware addresses, tickets and what goes with them.
 fn is_chosen(text: &str) -> bool {
     let hex = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit());
     (text.starts_with("UPID:") && text.len() > 30)
+        || text.starts_with("PVE:")
+        || (text.len() == 52 && text.find(':') == Some(8) && hex(&text[..8]))
         || (text.len() == 40 && hex(text))
         || (text.len() == 36 && text.matches('-').count() == 4 && hex(&text.replace('-', "")))
 }
@@ -175,6 +174,28 @@ async fn before(lab: &mut Lab, record: &Recorded) {
             )
             .await;
         }
+        314 => lab.cluster(|cluster, _| {
+            let interface = |name: &str, mac: &str, addresses: &[(&str, u8)]| GuestInterface {
+                name: name.to_owned(),
+                mac: Some(mac.to_owned()),
+                addresses: addresses
+                    .iter()
+                    .map(|(address, prefix)| GuestAddress {
+                        address: address.parse().unwrap(),
+                        prefix: *prefix,
+                    })
+                    .collect(),
+            };
+            let loopback = [("127.0.0.1", 8), ("::1", 128)];
+            let nic = [("192.0.2.77", 24), ("fe80::be24:11ff:fe00:1", 64)];
+            let interfaces = vec![
+                interface("lo", "00:00:00:00:00:00", &loopback),
+                interface("eth0", "bc:24:11:f4:34:e6", &nic),
+                interface("bond0", "2e:7c:0d:11:22:33", &[]),
+            ];
+            cluster.agent_by_hand(101, interfaces);
+        }),
+        330 => lab.log_in_as(record, "root@pam", "labpass-root").await,
         331 => lab.cluster(|cluster, _| cluster.set_by_hand(105, "hostpci5", "0000:66:00.0")),
         334 => {
             let changes = "machine=q35&smbios1=uuid%3D0b7a3c1e-5d0f-4c67-9a1e-2f6f1f0d9a05&delete=net1,description,hostpci0";

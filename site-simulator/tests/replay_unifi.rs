@@ -22,26 +22,16 @@ use site_simulator::World;
 use site_simulator::blueprint::{Blueprint, Faults, NetworkBlueprint};
 use site_simulator::door::http::Request;
 use site_simulator::door::unifi::answer;
+use site_simulator::world::gateway::{Account, Kind};
 
 /// How many records are replayed. May only grow.
-const AT_LEAST: usize = 28;
+const AT_LEAST: usize = 39;
 const LEGACY: &str = "/proxy/network/api/s/default";
 const V2: &str = "/proxy/network/v2/api/site/default";
 const SITE: &str = "/proxy/network/integration/v1/sites/88f7af54-98f8-306a-a1c7-c9349722b1f6";
 
 /// Records that are not replayed, with the reason.
 const LEFT_OUT: &[(&str, &str)] = &[
-    ("01-", "a console without UniFi OS"),
-    ("03-", "who is logged in is not asked by the clients"),
-    ("12-", "encrypted DNS is off here"),
-    ("13-", "traffic and provider of the recorded uplink"),
-    ("22-", "login by password: the clients use keys"),
-    ("24-", "login by password: the clients use keys"),
-    ("25-", "login by password: the clients use keys"),
-    ("41-", "covered by 42"),
-    ("50-", "login by password: the clients use keys"),
-    ("51-", "login by password: the clients use keys"),
-    ("52-", "login by password: the clients use keys"),
     (
         "71-",
         "statements about writes, not an exchange; the tests of the gateway make them",
@@ -109,8 +99,34 @@ impl Scene {
             Faults::default(),
             Arc::new(Stepped::default()),
         );
-        world.act(|state, _| state.gateway.accept_key("key", "admin"));
+        world.act(|state, _| {
+            state.gateway.accept_key("key", "admin");
+            for (name, second_factor) in [("admin", false), ("sso", true)] {
+                let account = Account {
+                    password: "right".to_owned(),
+                    role: "admin".to_owned(),
+                    second_factor,
+                };
+                state.gateway.console.accept(name, account);
+            }
+        });
         Self { world }
+    }
+
+    /// The application without UniFi OS, of the recorded version.
+    fn classic() -> Self {
+        let scene = Self::new(&[("Default", "192.168.1.1/24", None)]);
+        scene.world.act(|state, _| {
+            state.gateway.console.kind = Kind::Classic;
+            state.gateway.set_version("10.0.162");
+        });
+        scene
+    }
+
+    async fn login(&self, path: &str, name: &str, password: &str) -> (u16, Value) {
+        let body = json!({ "username": name, "password": password, "rememberMe": false });
+        let (status, body, _) = self.raw("POST", path, HeaderMap::new(), &body).await;
+        (status, body)
     }
 
     async fn send(&self, key: &str, method: &str, target: &str, body: &Value) -> (u16, Value) {
@@ -118,6 +134,17 @@ impl Scene {
             "x-api-key".parse().unwrap(),
             HeaderValue::from_str(key).unwrap(),
         )]);
+        let (status, body, _) = self.raw(method, target, headers, body).await;
+        (status, body)
+    }
+
+    async fn raw(
+        &self,
+        method: &str,
+        target: &str,
+        headers: HeaderMap,
+        body: &Value,
+    ) -> (u16, Value, HeaderMap) {
         let method: Method = method.parse().unwrap();
         let body = if body.is_null() {
             String::new()
@@ -134,6 +161,7 @@ impl Scene {
         (
             response.status,
             serde_json::from_slice(&response.body).unwrap_or_default(),
+            response.headers,
         )
     }
 
@@ -181,6 +209,88 @@ async fn exchange(name: &str) -> Option<(u16, (u16, Value), bool)> {
     let (exact, form) = (true, false);
     let number = name.split('-').next().unwrap_or_default();
     Some(match number {
+        "01" => {
+            let scene = Scene::classic();
+            let (status, body, _) = scene.raw("GET", "/status", HeaderMap::new(), &none).await;
+            (200, (status, body), exact)
+        }
+        "03" => {
+            let scene = Scene::classic();
+            let login = json!({ "username": "admin", "password": "right" });
+            let (_, _, set) = scene
+                .raw("POST", "/api/login", HeaderMap::new(), &login)
+                .await;
+            let cookie = set["set-cookie"]
+                .to_str()
+                .unwrap()
+                .split(';')
+                .next()
+                .unwrap();
+            let cookie =
+                HeaderMap::from_iter([("cookie".parse().unwrap(), cookie.parse().unwrap())]);
+            let (status, body, _) = scene.raw("GET", "/api/self", cookie, &none).await;
+            (200, (status, body), form)
+        }
+        "12" => {
+            scene
+                .world
+                .act(|state, _| state.gateway.set_encrypted_dns("custom"));
+            let path = format!("{LEGACY}/get/setting");
+            let (status, mut body) = scene.call("GET", &path, none).await;
+            // The recording has this section alone.
+            body["data"].as_array_mut().unwrap().truncate(1);
+            (200, (status, body), form)
+        }
+        "13" => (
+            200,
+            scene
+                .call("GET", &format!("{V2}/wan/enriched-configuration"), none)
+                .await,
+            form,
+        ),
+        "22" => (
+            200,
+            scene.login("/api/auth/login", "admin", "right").await,
+            form,
+        ),
+        "24" => (
+            200,
+            Scene::classic().login("/api/login", "admin", "right").await,
+            exact,
+        ),
+        "25" => (
+            400,
+            Scene::classic().login("/api/login", "sso", "right").await,
+            exact,
+        ),
+        "41" => {
+            scene.client([0xaa, 0xbb, 0xcc, 0x14, 0x01, 0x56], "client-1");
+            scene.client([0xaa, 0xbb, 0xcc, 0x9c, 0x58, 0x6f], "client-2");
+            (
+                200,
+                scene.call("GET", &format!("{SITE}/clients"), none).await,
+                form,
+            )
+        }
+        "50" => {
+            scene.world.act(|state, _| state.gateway.console.limit = 1);
+            scene.login("/api/auth/login", "admin", "right").await;
+            (
+                429,
+                scene.login("/api/auth/login", "admin", "right").await,
+                exact,
+            )
+        }
+        "51" => (
+            403,
+            scene.login("/api/auth/login", "admin", "wrong").await,
+            exact,
+        ),
+        "52" => (
+            499,
+            scene.login("/api/auth/login", "sso", "right").await,
+            form,
+        ),
         "02" | "21" => (
             200,
             scene

@@ -9,11 +9,7 @@ use omni_client::ClientBuilder;
 use site_simulator::{Faults, World, derive};
 
 #[path = "../../omni-client/examples/service_account.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "its `main` is for people, and its items are a program's"
-)]
+#[allow(dead_code, reason = "its `main` is for people")]
 mod service_account;
 
 #[tokio::test]

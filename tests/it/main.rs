@@ -13,6 +13,8 @@ mod addresses;
 mod crash;
 mod engine;
 mod examples_access;
+mod examples_proxmox;
+mod examples_unifi;
 mod generated;
 mod gpus;
 mod homelab;

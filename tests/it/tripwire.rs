@@ -270,6 +270,9 @@ impl Hypervisor for Wired<dyn Hypervisor> {
     async fn pci_devices(&self, node: &str) -> PortResult<Vec<PciDevice>> {
         self.port.pci_devices(node).await
     }
+    async fn all_pci_devices(&self, node: &str) -> PortResult<Vec<PciDevice>> {
+        self.port.all_pci_devices(node).await
+    }
     async fn pci_mappings(&self, check_node: Option<&str>) -> PortResult<Vec<PciMapping>> {
         self.port.pci_mappings(check_node).await
     }
@@ -333,6 +336,18 @@ impl Gateway for Wired<dyn Gateway> {
         let effect = self.port.create_dns_record(record);
         self.wire
             .write(format!("create dns {}", record.name), effect, System::Unifi)
+            .await
+    }
+    async fn update_dns_record(&self, id: &str, record: &NewDnsRecord) -> PortResult<()> {
+        let effect = self.port.update_dns_record(id, record);
+        self.wire
+            .write(format!("update dns {}", record.name), effect, System::Unifi)
+            .await
+    }
+    async fn delete_dns_record(&self, id: &str) -> PortResult<()> {
+        let effect = self.port.delete_dns_record(id);
+        self.wire
+            .write(format!("delete dns {id}"), effect, System::Unifi)
             .await
     }
 }

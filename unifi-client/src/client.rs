@@ -1,140 +1,27 @@
-//! The connection: credentials, site, order of writes.
+//! The connection: site, order of writes, sending.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api_transport::{Clock, Exchange, HeaderName, HeaderValue, Method, Request, Transport, Trust};
-use secrecy::{ExposeSecret, SecretString};
+use api_transport::{HeaderName, HeaderValue, Method, Request, Transport};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Mutex, MutexGuard, Semaphore};
+use tokio::sync::{Mutex, MutexGuard, OnceCell, Semaphore};
 
 use crate::dns::Dns;
+use crate::session::{Access, Verdict};
 use crate::wire::answer::Answer;
 use crate::wire::integration::Info;
 use crate::wire::legacy::SystemRow;
-use crate::{Error, Refusal, Version};
+use crate::{About, ClientBuilder, Error, Family, Platform, Refusal, Version};
 
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const ACCEPT: HeaderName = HeaderName::from_static("accept");
-/// Below this everything of the Network application lives on UniFi OS; an API key exists nowhere else.
-const NETWORK: &str = "/proxy/network";
-const CONNECT: Duration = Duration::from_secs(5);
-const TOTAL: Duration = Duration::from_secs(30);
 /// The gateway's application is small: more reads at a time make all of them slower.
 const READS: usize = 4;
 /// Tries of an idempotent call that is answered by a web page, as while the application starts.
 const TRIES: u32 = 3;
-
-/// Settings of a [`Client`].
-#[derive(Debug)]
-pub struct ClientBuilder {
-    endpoint: String,
-    site: String,
-    api_key: Option<SecretString>,
-    trust: Trust,
-    clock: Option<Arc<dyn Clock>>,
-    exchange: Option<Arc<dyn Exchange>>,
-}
-
-impl ClientBuilder {
-    /// `endpoint`: `https://host[:port]` of the gateway, without a path.
-    pub fn new(endpoint: impl Into<String>) -> Self {
-        Self {
-            endpoint: endpoint.into(),
-            site: "default".to_owned(),
-            api_key: None,
-            trust: Trust::default(),
-            clock: None,
-            exchange: None,
-        }
-    }
-
-    /// A local API key. It implies UniFi OS: nothing is probed. White space around it is dropped.
-    #[must_use]
-    pub fn api_key(mut self, key: SecretString) -> Self {
-        self.api_key = Some(key);
-        self
-    }
-
-    /// The site's path segment; `default` unless set.
-    #[must_use]
-    pub fn site(mut self, site: impl Into<String>) -> Self {
-        self.site = site.into();
-        self
-    }
-
-    /// How the gateway proves who it is. Its own certificate never names its address: pin it.
-    #[must_use]
-    pub fn trust(mut self, trust: Trust) -> Self {
-        self.trust = trust;
-        self
-    }
-
-    /// Time and jitter; real unless set.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
-        self
-    }
-
-    /// Replaces the network, for tests and simulations.
-    #[must_use]
-    pub fn exchange(mut self, exchange: Arc<dyn Exchange>) -> Self {
-        self.exchange = Some(exchange);
-        self
-    }
-
-    /// Makes the client; nothing is sent yet.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] without a key, with one that cannot be a header, or with a site that is no path segment;
-    /// [`Error::Transport`] for an endpoint or a trust setting that cannot be used.
-    pub fn build(self) -> Result<Client, Error> {
-        let key = self
-            .api_key
-            .ok_or_else(|| Error::invalid("settings", "api_key", "an API key is needed"))?;
-        let mut api_key = HeaderValue::from_str(key.expose_secret().trim())
-            .ok()
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| {
-                Error::invalid(
-                    "settings",
-                    "api_key",
-                    "the API key is empty or has odd characters",
-                )
-            })?;
-        api_key.set_sensitive(true);
-        segment("site", &self.site)?;
-        let transport = |source| Error::Transport {
-            call: "settings".to_owned(),
-            source,
-        };
-        let endpoint = self.endpoint.trim_end_matches('/');
-        let endpoint = endpoint.strip_suffix(NETWORK).unwrap_or(endpoint);
-        let mut builder = Transport::builder(endpoint)
-            .map_err(transport)?
-            .trust(self.trust)
-            .timeouts(CONNECT, TOTAL, TOTAL);
-        if let Some(clock) = self.clock {
-            builder = builder.clock(clock);
-        }
-        if let Some(exchange) = self.exchange {
-            builder = builder.exchange(exchange);
-        }
-        Ok(Client {
-            inner: Arc::new(Inner {
-                transport: builder.build().map_err(transport)?,
-                api_key,
-                site: self.site,
-                reads: Semaphore::new(READS),
-                writes: Mutex::new(()),
-                dns: Dns::default(),
-            }),
-        })
-    }
-}
+pub(crate) const SELF_SITES: &str = "/api/self/sites";
 
 /// A gateway and one of its sites. Cheap to clone; clones share the connection and the order of writes.
 #[derive(Clone)]
@@ -144,7 +31,8 @@ pub struct Client {
 
 struct Inner {
     transport: Transport,
-    api_key: HeaderValue,
+    access: Access,
+    platform: OnceCell<Platform>,
     site: String,
     reads: Semaphore,
     writes: Mutex<()>,
@@ -166,6 +54,25 @@ impl Client {
         ClientBuilder::new(endpoint)
     }
 
+    pub(crate) fn new(
+        transport: Transport,
+        access: Access,
+        platform: Option<Platform>,
+        site: String,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                transport,
+                access,
+                platform: OnceCell::new_with(platform),
+                site,
+                reads: Semaphore::new(READS),
+                writes: Mutex::new(()),
+                dns: Dns::default(),
+            }),
+        }
+    }
+
     /// Path segment of the site.
     pub fn site_name(&self) -> &str {
         &self.inner.site
@@ -181,31 +88,71 @@ impl Client {
         self.inner.transport.requests_sent()
     }
 
-    /// Version of the Network application. Also the cheapest check of the key.
+    /// Version of the Network application. Also the cheapest check of the credential.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`]; [`Error::Unsupported`] when no API tells a version. Cancellation-safe.
     pub async fn version(&self) -> Result<Version, Error> {
+        Ok(self.about().await?.version)
+    }
+
+    /// What answers there, its version, and which API family told it: the integration API where there is one, else
+    /// the legacy API (`stat/sysinfo`).
+    ///
+    /// # Errors
+    /// As for [`Client::version`].
+    pub async fn about(&self) -> Result<About, Error> {
+        let platform = self.platform().await?;
+        let about = |version, family| About {
+            platform,
+            version,
+            family,
+        };
         if let Some(version) = self.integration_version().await? {
-            return Ok(version);
+            return Ok(about(version, Family::Integration));
         }
         let path = self.legacy("stat/sysinfo");
         let rows: Vec<SystemRow> = self.rows(&path).await?;
-        rows.into_iter()
-            .find_map(|row| row.version?.parse().ok())
-            .ok_or_else(|| {
-                Error::Unsupported(Box::new(Refusal {
-                    call: format!("GET {path}"),
-                    message: Some("the answer has no version".to_owned()),
-                    ..Refusal::default()
-                }))
-            })
+        let version = rows.into_iter().find_map(|row| row.version?.parse().ok());
+        let version = version.ok_or_else(|| {
+            Error::Unsupported(Box::new(Refusal {
+                call: format!("GET {path}"),
+                message: Some("the answer has no version".to_owned()),
+                ..Refusal::default()
+            }))
+        })?;
+        Ok(about(version, Family::Legacy))
+    }
+
+    /// Ends the session of a client with a login; the next call logs in again. With an API key there is nothing to end.
+    ///
+    /// # Errors
+    /// [`Error::Transport`] when the console could not be told; the session is forgotten here all the same.
+    pub async fn logout(&self) -> Result<(), Error> {
+        match &self.inner.access {
+            Access::Key(_) => Ok(()),
+            Access::Login(session) => session.end(self).await,
+        }
     }
 
     /// Version as the integration API tells it; `None` where there is no such API, or an unreadable version.
     pub(crate) async fn integration_version(&self) -> Result<Option<Version>, Error> {
+        if !self.platform().await?.has_integration() {
+            return Ok(None);
+        }
         match self.json::<Info>("/integration/v1/info").await {
             Ok(info) => Ok(info.application_version.parse().ok()),
             Err(Error::NotFound(_) | Error::Unsupported(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.inner.transport
+    }
+
+    pub(crate) fn known_platform(&self) -> &OnceCell<Platform> {
+        &self.inner.platform
     }
 
     pub(crate) fn legacy(&self, rest: &str) -> String {
@@ -248,16 +195,15 @@ impl Client {
         body: Option<&B>,
     ) -> Result<Answer, Error> {
         let call = format!("{method} {path}");
-        let transport = |source| Error::Transport {
-            call: call.clone(),
-            source,
-        };
         let idempotent = method != Method::POST;
-        let mut request = Request::new(method, format!("{NETWORK}{path}"))
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .header(API_KEY, self.inner.api_key.clone());
+        let prefix = self.platform().await?.prefix();
+        let mut request = Request::new(method, format!("{prefix}{path}"))
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(body) = body {
-            request = request.json(body).map_err(transport)?;
+            request = request.json(body).map_err(|source| Error::Transport {
+                call: call.clone(),
+                source,
+            })?;
         }
         if idempotent {
             request = request.idempotent();
@@ -265,13 +211,7 @@ impl Client {
         let mut tries = if idempotent { TRIES } else { 1 };
         loop {
             tries -= 1;
-            let response = self
-                .inner
-                .transport
-                .send(request.clone())
-                .await
-                .map_err(transport)?;
-            match Answer::check(call.clone(), response) {
+            match self.exchange(&call, &request).await {
                 // Statuses were retried below already; a web page with status 200 was not.
                 Err(Error::Busy(refusal))
                     if tries > 0 && refusal.status.is_some_and(|status| status < 300) =>
@@ -285,6 +225,36 @@ impl Client {
                 other => return other,
             }
         }
+    }
+
+    /// One exchange, and a second one where only the session had to be renewed: the proxy refuses such a call before
+    /// the application sees it, so that sending it again is harmless, also for a POST.
+    async fn exchange(&self, call: &str, request: &Request) -> Result<Answer, Error> {
+        let transport = |source| Error::Transport {
+            call: call.to_owned(),
+            source,
+        };
+        let access = &self.inner.access;
+        let pass = access.pass(self).await?;
+        let send = |request| self.inner.transport.send(request);
+        let response = send(pass.on(request.clone())).await.map_err(transport)?;
+        match pass.judge(&request.method, &response) {
+            Verdict::Fine => return Answer::check(call.to_owned(), response),
+            Verdict::Expired => pass.renew(self).await?,
+            Verdict::StaleToken => {
+                // Any answer brings the current token; this one is small.
+                let look = Request::new(
+                    Method::GET,
+                    format!("{}{SELF_SITES}", self.platform().await?.prefix()),
+                );
+                let answer = send(pass.on(look)).await.map_err(transport)?;
+                pass.judge(&Method::GET, &answer);
+            }
+        }
+        let pass = access.pass(self).await?;
+        let response = send(pass.on(request.clone())).await.map_err(transport)?;
+        pass.judge(&request.method, &response);
+        Answer::check(call.to_owned(), response)
     }
 }
 

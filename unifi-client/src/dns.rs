@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use self::request::Checked;
 use crate::client::segment;
-use crate::{Client, DnsFamily, DnsRecord, Error, NewDnsRecord, RecordType, Refusal};
+use crate::{Client, DnsRecord, Error, Family, NewDnsRecord, RecordType, Refusal};
 
 /// What is known of the gateway's DNS APIs.
 #[derive(Debug, Default)]
@@ -25,10 +25,10 @@ const POLICIES_SINCE: (u32, u32) = (10, 1);
 
 impl Client {
     /// Which DNS API answered last; `None` before the first DNS call.
-    pub fn dns_family(&self) -> Option<DnsFamily> {
+    pub fn dns_family(&self) -> Option<Family> {
         match self.dns().served.load(Ordering::Relaxed) {
-            1 => Some(DnsFamily::Policies),
-            2 => Some(DnsFamily::StaticDns),
+            1 => Some(Family::Integration),
+            2 => Some(Family::V2),
             _ => None,
         }
     }
@@ -121,7 +121,7 @@ impl Client {
         if known.is_none() {
             let version = self.integration_version().await?;
             if version.is_some_and(|version| version.at_least(POLICIES_SINCE.0, POLICIES_SINCE.1)) {
-                *known = policies::site_id(self).await?;
+                *known = crate::integration::site_id(self).await?;
             }
         }
         Ok(known.clone())

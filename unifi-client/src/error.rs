@@ -1,6 +1,9 @@
 //! What can go wrong, whichever of the three API families said so.
 
 use std::fmt;
+use std::time::Duration;
+
+use crate::Family;
 
 /// What the gateway (or a check made before sending) said about a refused call.
 ///
@@ -19,17 +22,35 @@ pub struct Refusal {
     pub fields: Vec<String>,
     /// The integration API's request id, for support cases.
     pub request_id: Option<String>,
+    /// How long the gateway asks to wait (`Retry-After` in seconds), with 429 and 503.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// The API family that said so; absent for the console itself and for checks made before sending.
+    pub fn family(&self) -> Option<Family> {
+        let path = self.call.split_once(' ').map(|(_, path)| path)?;
+        if path.starts_with("/integration/") {
+            Some(Family::Integration)
+        } else if path.starts_with("/v2/") {
+            Some(Family::V2)
+        } else if path.starts_with("/api/s") {
+            Some(Family::Legacy)
+        } else {
+            None
+        }
+    }
 }
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The API key is not accepted. Final: never retried.
-    #[error("the gateway does not accept the API key: {0}")]
+    /// The API key or the login is not accepted, or the login needs a second factor. Final: never retried.
+    #[error("the gateway does not accept the credential: {0}")]
     Unauthorized(Box<Refusal>),
-    /// The key's role does not allow this.
-    #[error("the role of this API key does not allow it: {0}")]
+    /// The role of the key or account does not allow this.
+    #[error("the role of this credential does not allow it: {0}")]
     Forbidden(Box<Refusal>),
     /// The object, the client or the site does not exist, or is not visible.
     #[error("not found: {0}")]
@@ -89,6 +110,11 @@ impl Error {
         self.refusal().and_then(|refusal| refusal.code.as_deref())
     }
 
+    /// How long the gateway asks to wait before another try.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.refusal().and_then(|refusal| refusal.retry_after)
+    }
+
     /// Whether the same call may succeed a little later. Says nothing about whether sending it twice is harmless.
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -114,12 +140,12 @@ impl Error {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Unauthorized(_) => Some(
+            Self::Unauthorized(refusal) => Some(login_hint(refusal).unwrap_or(
                 "use an API key made on this gateway itself (Network > Integrations); \
                  keys of the cloud Site Manager are different ones",
-            ),
+            )),
             Self::Forbidden(_) => {
-                Some("the admin who owns the API key needs the Site Admin role for Network")
+                Some("the admin whose credential it is needs the Site Admin role for Network")
             }
             Self::AddressTaken(_) => Some(
                 "another client record holds the address; one whose reservation is switched off still blocks it \
@@ -129,17 +155,20 @@ impl Error {
                 "remove the other record, or the local DNS name of the client that holds it; \
                  an alias never stands beside another record of its name",
             ),
+            Self::Busy(refusal) if refusal.code.as_deref() == Some(LOGIN_LIMIT) => Some(
+                "the console limits logins, successful ones too: wait some minutes, or use an API key, which needs none",
+            ),
             Self::Busy(_) => {
                 Some("the Network application may be starting or updating; try again in a minute")
             }
-            Self::Unsupported(_) => {
-                Some("needs UniFi OS with Network 9.0.114 or later; for DNS a UniFi OS gateway")
-            }
+            Self::Unsupported(_) => Some(
+                "API keys need UniFi OS with Network 9.0.114 or later, DNS a UniFi OS gateway; is it this kind of console?",
+            ),
             Self::Transport {
                 source: api_transport::Error::Redirect { .. },
                 ..
             } => Some(
-                "only UniFi OS consoles and gateways are supported; is this another web server?",
+                "an API key is for UniFi OS, a classic console takes a login; is this one, or another web server?",
             ),
             Self::Transport {
                 source: api_transport::Error::Certificate { .. },
@@ -204,6 +233,23 @@ impl Error {
     }
 }
 
+const LOGIN_LIMIT: &str = "AUTHENTICATION_FAILED_LIMIT_REACHED";
+
+fn login_hint(refusal: &Refusal) -> Option<&'static str> {
+    match refusal.code.as_deref()? {
+        "MFA_AUTH_REQUIRED" | "api.err.Ubic2faTokenRequired" => Some(
+            "this account has a second factor: use an API key, or an account restricted to local access",
+        ),
+        "AUTHENTICATION_FAILED_INVALID_CREDENTIALS" | "api.err.Invalid" => Some(
+            "check user name and password of a local account; each failed try counts towards a lockout, so it is not tried again",
+        ),
+        "api.err.LoginRequired" => {
+            Some("the session was not accepted: is the account allowed to use Network?")
+        }
+        _ => None,
+    }
+}
+
 type Kind = fn(Box<Refusal>) -> Error;
 
 fn kind_of_code(code: &str) -> Option<Kind> {
@@ -213,7 +259,7 @@ fn kind_of_code(code: &str) -> Option<Kind> {
         | "Ubic2faTokenRequired"
         | "AUTHENTICATION_FAILED_INVALID_CREDENTIALS"
         | "MFA_AUTH_REQUIRED" => Error::Unauthorized,
-        "AUTHENTICATION_FAILED_LIMIT_REACHED" => Error::Busy,
+        LOGIN_LIMIT => Error::Busy,
         "NoPermission" => Error::Forbidden,
         "MacUsed" | "MacAlreadyRegistered" | "IdRequired" | "StaticDnsRecordAlreadyExists" => {
             Error::AlreadyExists

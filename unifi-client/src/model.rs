@@ -133,6 +133,81 @@ pub struct PastClient {
     pub record_id: Option<String>,
 }
 
+/// A client that is connected now, as the integration API lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectedClient {
+    /// UUID in the integration API; neither the id of the client record nor that of `stat/sta`.
+    pub id: String,
+    /// `WIRED`, `WIRELESS`, `VPN` or `TELEPORT`.
+    pub kind: String,
+    /// Alias or hostname.
+    pub name: Option<String>,
+    /// Identity; absent for VPN and Teleport clients.
+    pub mac: Option<Mac>,
+    /// IPv4 address, absent until known.
+    pub ip: Option<Ipv4Addr>,
+    /// Since when, RFC 3339 in UTC.
+    pub connected_at: Option<String>,
+}
+
+/// A network as the integration API lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkOverview {
+    /// UUID in the integration API.
+    pub id: String,
+    /// Name as typed by the user.
+    pub name: String,
+    /// Who routes it: `GATEWAY`, `SWITCH` or `UNMANAGED`.
+    pub management: String,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// Whether it is the site's first network, which cannot be deleted.
+    pub is_default: bool,
+    /// VLAN id; 1 is the default network.
+    pub vlan: Option<u16>,
+}
+
+/// An uplink (`wan/enriched-configuration`). Its row holds a password in clear, which is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wan {
+    /// ObjectId, the same as in `rest/networkconf`.
+    pub id: String,
+    /// Name as typed by the user.
+    pub name: String,
+    /// `dhcp`, `static`, `pppoe`, …
+    pub kind: Option<String>,
+    /// Order among the uplinks, 1 first.
+    pub failover_priority: Option<u64>,
+    /// Resolvers set by hand, IPv4 first; `None` where the provider's are used.
+    pub resolvers: Option<Vec<String>>,
+    /// The provider's name, as the console found it out.
+    pub provider: Option<String>,
+}
+
+/// A bandwidth group (`rest/usergroup`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserGroup {
+    /// ObjectId.
+    pub id: String,
+    /// Name as typed by the user.
+    pub name: String,
+    /// Limit in kbit/s; `None` for none.
+    pub download: Option<u64>,
+    /// Limit in kbit/s; `None` for none.
+    pub upload: Option<u64>,
+}
+
+/// The account behind the credential (`api/self`). Mail address and last addresses in the answer are not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Name of the account.
+    pub name: String,
+    /// May do everything on every site.
+    pub is_super: bool,
+    /// Owns the console.
+    pub is_owner: bool,
+}
+
 /// A client record to make. Only what is set is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewClient {
@@ -146,6 +221,8 @@ pub struct NewClient {
     pub fixed_ip: Ipv4Addr,
     /// Network of the address.
     pub network_id: String,
+    /// A DNS name the gateway answers with the address, from Network 7.2 on. No static record may have it.
+    pub local_dns: Option<String>,
 }
 
 /// Changes to a client record. Only what is `Some` is sent.
@@ -159,6 +236,8 @@ pub struct ClientPatch {
     pub name: Option<String>,
     /// Note; empty clears.
     pub note: Option<String>,
+    /// `Some(Some(name))` makes a DNS name of the reservation, which has to be on; `Some(None)` clears it.
+    pub local_dns: Option<Option<String>>,
 }
 
 /// The type of a DNS record this crate writes or lists.
@@ -226,13 +305,26 @@ pub struct Version {
     pub minor: u32,
 }
 
-/// Which of its DNS APIs a gateway served. Both are views of one store, with different ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DnsFamily {
-    /// `dns/policies` of the integration API, from Network 10.1 on.
-    Policies,
-    /// `static-dns` of the v2 API.
-    StaticDns,
+/// One of the three API families of the Network application. They number the same things differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// `api/s/{site}/…`: rows in an envelope; the only one with reservations.
+    Legacy,
+    /// `v2/api/site/{site}/…`: bare rows; DNS as `static-dns`.
+    V2,
+    /// `integration/v1/…`: the official one, on UniFi OS; DNS as `dns/policies` from Network 10.1 on.
+    Integration,
+}
+
+/// What answers at an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// What the Network application runs on.
+    pub platform: crate::Platform,
+    /// Version of the Network application.
+    pub version: Version,
+    /// The family that told the version.
+    pub family: Family,
 }
 
 impl Network {

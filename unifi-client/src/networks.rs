@@ -1,7 +1,8 @@
 //! Networks and where the gateway forwards DNS to. Read only.
 
 use crate::wire::legacy::{NetworkRow, SettingRow};
-use crate::{Client, Error, Network, Upstream};
+use crate::wire::v2::WanRow;
+use crate::{Client, Error, Network, Upstream, Wan};
 
 impl Client {
     /// LAN networks: corporate, guest and VLAN-only ones.
@@ -11,6 +12,21 @@ impl Client {
             .into_iter()
             .filter_map(NetworkRow::into_network)
             .collect())
+    }
+
+    /// Uplinks, in the gateway's order (v2 `wan/enriched-configuration`).
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where there is no such list. Cancellation-safe.
+    pub async fn wans(&self) -> Result<Vec<Wan>, Error> {
+        match self
+            .json::<Vec<WanRow>>(&self.v2("wan/enriched-configuration"))
+            .await
+        {
+            Ok(rows) => Ok(rows.into_iter().filter_map(WanRow::into_wan).collect()),
+            Err(Error::NotFound(refusal)) => Err(Error::Unsupported(refusal)),
+            Err(error) => Err(error),
+        }
     }
 
     /// What the gateway forwards DNS to: resolvers of the enabled WANs, by failover priority, IPv4 first within each;

@@ -2,7 +2,7 @@
 
 use crate::wire::legacy::StationRow;
 use crate::wire::v2::{HistoryRow, LeaseRow, Leases};
-use crate::{ActiveClient, Client, Error, Lease, PastClient};
+use crate::{ActiveClient, Client, Error, Lease, Mac, PastClient};
 
 impl Client {
     /// Clients that are online, then UniFi hardware.
@@ -18,6 +18,23 @@ impl Client {
         Ok(stations
             .chain(devices.into_iter().filter_map(|row| row.into_client(true)))
             .collect())
+    }
+
+    /// One client, if it is online (`stat/sta/{mac}`); `None` otherwise.
+    ///
+    /// # Errors
+    /// As for every read. Cancellation-safe.
+    pub async fn active_client(&self, mac: Mac) -> Result<Option<ActiveClient>, Error> {
+        // The colons stay as they are: the gateway does not decode them.
+        let path = self.legacy(&format!("stat/sta/{mac}"));
+        match self.rows::<StationRow>(&path).await {
+            Ok(rows) => Ok(rows
+                .into_iter()
+                .filter_map(|row| row.into_client(false))
+                .find(|client| client.mac == mac)),
+            Err(error) if crate::records::is_unknown_client(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Live DHCP leases; empty where the gateway has no such list.

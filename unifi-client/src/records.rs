@@ -6,7 +6,7 @@ use api_transport::Method;
 
 use crate::client::segment;
 use crate::wire::legacy::{UserBody, UserRow};
-use crate::{Client, ClientPatch, ClientRecord, Error, Mac, NewClient, Refusal};
+use crate::{Client, ClientPatch, ClientRecord, Error, Mac, NewClient, Refusal, dns_name};
 
 /// `rest/user` answers at most this many rows and does not say that more exist.
 const CAP: usize = 3_000;
@@ -63,6 +63,7 @@ impl Client {
     /// live client or UniFi hardware has the address.
     pub async fn create_client(&self, client: &NewClient) -> Result<(), Error> {
         segment("network_id", &client.network_id)?;
+        client.local_dns.as_deref().map(dns_name).transpose()?;
         let _turn = self.write_turn().await;
         let answer = self
             .send(
@@ -95,6 +96,9 @@ impl Client {
         segment("id", id)?;
         if let Some(network) = &patch.network_id {
             segment("network_id", network)?;
+        }
+        if let Some(Some(name)) = &patch.local_dns {
+            dns_name(name)?;
         }
         let mut body = UserBody::from(patch);
         let _turn = self.write_turn().await;
@@ -148,7 +152,7 @@ fn expect_mac(call: &str, rows: &[UserRow], mac: Mac) -> Result<(), Error> {
 }
 
 /// `stat/user/{mac}` answers 400 for a client it never saw, with a code that versions do not agree on.
-fn is_unknown_client(error: &Error) -> bool {
+pub(crate) fn is_unknown_client(error: &Error) -> bool {
     let unnamed = matches!(error, Error::Invalid(refusal) if refusal.status == Some(400) && refusal.code.is_none());
     (error.is_not_found() && error.code() != Some("api.err.NoSiteContext")) || unnamed
 }

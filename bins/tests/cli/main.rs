@@ -13,8 +13,10 @@
 
 mod bad_input;
 mod export;
+mod gateway_site;
 mod golden;
 mod golden_template;
+mod gpu;
 mod harness;
 mod kill;
 mod login;
@@ -26,3 +28,5 @@ mod status;
 mod template;
 mod template_site;
 mod transcripts;
+mod unifi_dns;
+mod unifi_reservation;

@@ -10,35 +10,44 @@ use secrecy::ExposeSecret as _;
 use site_simulator::Faults;
 use trycmd::cargo::cargo_bin;
 
+use crate::gpu::Lab;
 use crate::harness::{Loopback, copy};
 
 /// Every binary that a page may call.
-const BINARIES: [&str; 5] = [
+const BINARIES: [&str; 8] = [
     "bootstrap-schema",
     "omni-bootstrap",
     "omni-cluster-template",
     "omni-resource",
     "omni-service-account",
+    "proxmox-gpu",
+    "unifi-dns",
+    "unifi-reservation",
 ];
 
 fn pages() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli")
 }
 
-/// Plays one page in a copy of the example's files.
+/// Plays one page in a copy of the example's files, on the example's site.
 async fn play(page: &'static str) {
     let site = Loopback::open(11, 20.0, Faults::default(), |_, _| {}).await;
+    play_on(&site, page).await;
+}
+
+/// Plays one page on a site of its own.
+async fn play_on(site: &Loopback, page: &'static str) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     // Commands run in the directory of the page's name.
     copy(
         site.directory.path(),
         &directory.path().join(page).with_extension("in"),
     );
-    write_admin_key(&site, &directory.path().join(page).with_extension("in"));
+    write_admin_key(site, &directory.path().join(page).with_extension("in"));
     let played = directory.path().join(page);
     std::fs::copy(pages().join(page), &played).expect("the page can be copied");
 
-    let variables = environment(&site);
+    let variables = environment(site);
     let running = tokio::task::spawn_blocking(move || {
         let cases = trycmd::TestCases::new();
         cases.register_bins(BINARIES.map(|name| (name, cargo_bin(name))));
@@ -113,6 +122,23 @@ async fn bootstrap_schema() {
     play("bootstrap-schema.md").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn unifi_dns() {
+    play("unifi-dns.md").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unifi_reservation() {
+    play("unifi-reservation.md").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proxmox_gpu() {
+    let lab = Lab::open().await;
+    lab.with_a_running_vm().await;
+    play_on(&lab.0, "proxmox-gpu.md").await;
+}
+
 /// A page that no test plays would rot.
 #[test]
 fn every_page_is_played() {
@@ -122,7 +148,7 @@ fn every_page_is_played() {
         let name = entry.expect("the entry can be read").file_name();
         let name = name.to_string_lossy();
         assert!(
-            source.contains(&format!("play(\"{name}\")")),
+            source.contains(&format!("\"{name}\").await")),
             "{name} is not played"
         );
     }

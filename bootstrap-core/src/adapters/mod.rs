@@ -12,7 +12,9 @@ use url::Url;
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::plan::Finding;
 use crate::ports::{Dns, Gateway, Hypervisor, Ports, System};
-use crate::site::{OmniEndpoint, SecretRef, Site, Tls, UnifiEndpoint, read_secret};
+use crate::site::{
+    OmniEndpoint, ProxmoxEndpoint, SecretRef, Site, Tls, UnifiEndpoint, read_secret,
+};
 
 mod dns;
 mod omni;
@@ -127,6 +129,17 @@ pub async fn connect_omni(
     Ok(over_omni(client, clock))
 }
 
+/// A Proxmox cluster alone, for work that needs no other system. Nothing is sent yet.
+pub async fn connect_hypervisor(
+    endpoint: &ProxmoxEndpoint,
+    environment: Environment<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Hypervisor>, Finding> {
+    let client = connect_proxmox(endpoint, environment, &clock).await?;
+    let provider = endpoint.provider.clone();
+    Ok(Arc::new(proxmox::Port { client, provider }))
+}
+
 /// A client for Omni alone that signs with a key of its own, such as a person's. Nothing is sent yet.
 pub fn connect_omni_as(
     endpoint: &str,
@@ -190,7 +203,7 @@ async fn omni_client(
 }
 
 async fn connect_proxmox(
-    endpoint: &crate::site::ProxmoxEndpoint,
+    endpoint: &ProxmoxEndpoint,
     environment: Environment<'_>,
     clock: &Arc<dyn Clock>,
 ) -> Result<proxmox_client::Client, Finding> {
@@ -226,20 +239,77 @@ async fn connect_unifi(
     environment: Environment<'_>,
     clock: &Arc<dyn Clock>,
 ) -> Result<unifi_client::Client, Finding> {
-    let key = secret(
-        &endpoint.api_key,
-        environment,
-        System::Unifi,
-        &endpoint.origin,
-    )
-    .await?;
-    unifi_client::Client::builder(endpoint.endpoint.clone())
-        .api_key(key)
+    let origin = &endpoint.origin;
+    let key = secret(&endpoint.api_key, environment, System::Unifi, origin).await?;
+    let client = unifi_builder(endpoint, clock)?.api_key(key).build();
+    client.map_err(|error| unusable(System::Unifi, origin, &error))
+}
+
+fn unifi_builder(
+    endpoint: &UnifiEndpoint,
+    clock: &Arc<dyn Clock>,
+) -> Result<unifi_client::ClientBuilder, Finding> {
+    let trust = trust(&endpoint.tls, &System::Unifi, &endpoint.origin)?;
+    Ok(unifi_client::Client::builder(endpoint.endpoint.clone())
         .site(endpoint.site.clone())
-        .trust(trust(&endpoint.tls, &System::Unifi, &endpoint.origin)?)
-        .clock(Arc::clone(clock))
+        .trust(trust)
+        .clock(Arc::clone(clock)))
+}
+
+/// A gateway alone, for work that needs no other system.
+#[derive(Debug, Clone)]
+pub struct GatewayAlone {
+    client: unifi_client::Client,
+}
+
+impl GatewayAlone {
+    /// The port over it.
+    pub fn port(&self) -> Arc<dyn Gateway> {
+        Arc::new(unifi::Port {
+            client: self.client.clone(),
+        })
+    }
+
+    /// The DNS API that served last.
+    pub fn dns_family(&self) -> Option<unifi_client::Family> {
+        self.client.dns_family()
+    }
+
+    /// Ends the session of a login, where there is one. Sessions end by themselves, so a failure is no matter.
+    pub async fn leave(&self) {
+        if let Err(error) = self.client.logout().await {
+            tracing::debug!(%error, "the session was not ended");
+        }
+    }
+}
+
+/// Name of a local account and the place of its password.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: SecretRef,
+}
+
+/// A client for a gateway alone. Nothing is sent yet. A login takes the place of the endpoint's API key.
+pub async fn connect_gateway(
+    endpoint: &UnifiEndpoint,
+    login: Option<&Login>,
+    environment: Environment<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<GatewayAlone, Finding> {
+    let Some(login) = login else {
+        let client = connect_unifi(endpoint, environment, &clock).await?;
+        return Ok(GatewayAlone { client });
+    };
+    let origin = &endpoint.origin;
+    let password = secret(&login.password, environment, System::Unifi, origin).await?;
+    let client = unifi_builder(endpoint, &clock)?
+        .login(login.username.clone(), password)
         .build()
-        .map_err(|error| unusable(System::Unifi, &endpoint.origin, &error))
+        .map_err(|error| unusable(System::Unifi, origin, &error))?;
+    Ok(GatewayAlone { client })
 }
 
 /// The resolver nodes ask: the one named, else the gateway itself.

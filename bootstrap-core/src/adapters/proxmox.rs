@@ -120,6 +120,10 @@ impl Hypervisor for Port {
         self.told(self.client.pci_devices(node).await)
     }
 
+    async fn all_pci_devices(&self, node: &str) -> PortResult<Vec<PciDevice>> {
+        self.told(self.client.pci_devices_of_all_classes(node).await)
+    }
+
     async fn pci_mappings(&self, check_node: Option<&str>) -> PortResult<Vec<PciMapping>> {
         self.told(self.client.pci_mappings(check_node).await)
     }

@@ -115,4 +115,18 @@ impl Gateway for Port {
             .await
             .map_err(|error| port_error(&error))
     }
+
+    async fn update_dns_record(&self, id: &str, record: &NewDnsRecord) -> PortResult<()> {
+        self.client
+            .update_dns_record(id, record)
+            .await
+            .map_err(|error| port_error(&error))
+    }
+
+    async fn delete_dns_record(&self, id: &str) -> PortResult<()> {
+        self.client
+            .delete_dns_record(id)
+            .await
+            .map_err(|error| port_error(&error))
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proxmox_client::{HostPci, VmConfig};
 
 use super::Run;
-use crate::devices::has_gpu;
+use crate::devices::{has_gpu, objection};
 use crate::machines::is_same_machine;
 use crate::observe::HypervisorView;
 use crate::plan::{Slot, SlotGpu};
@@ -158,7 +158,7 @@ fn first_lacking<'a>(
     let mut taken = BTreeSet::new();
     slot.attach.iter().find(|gpu| {
         !has_gpu(
-            &run.site,
+            &run.site.gpu_mappings,
             view,
             &place.node,
             config,
@@ -319,39 +319,14 @@ async fn check_certain(
     config: &VmConfig,
     gpu: &SlotGpu,
 ) -> PortResult<bool> {
-    let id = &gpu.mapping;
-    if gpu.pcie && !config.is_q35() {
-        return Err(refused(
-            place,
-            &format!("{id} is to be PCIe, but the VM is not of machine type q35"),
-        ));
-    }
     let status = port.vm_status(&place.node, place.vmid).await?;
     if status.ha_managed {
         return Err(refused(place, "the VM is managed by Proxmox HA"));
     }
-    let key = (id.clone(), place.node.clone());
-    if let Some(problem) = view
-        .mapping_findings
-        .get(&key)
-        .and_then(|found| found.first())
-    {
-        return Err(refused(
-            place,
-            &format!("the mapping {id} does not fit {}: {problem}", place.node),
-        ));
-    }
-    let free = crate::devices::free_devices(&run.site, view, &place.node, id);
-    if free.free == 0 {
-        let users = if free.users.is_empty() {
-            "the mapping has no entry for it".to_owned()
-        } else {
-            format!("in use by {}", free.users.join(", "))
-        };
-        return Err(refused(
-            place,
-            &format!("no device of {id} is free on {}: {users}", place.node),
-        ));
+    let declared = &run.site.gpu_mappings;
+    let wanted = (gpu.mapping.as_str(), gpu.pcie);
+    if let Some(message) = objection(declared, view, &place.node, config, wanted) {
+        return Err(refused(place, &message));
     }
     Ok(status.status == "running")
 }

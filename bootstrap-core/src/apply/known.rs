@@ -2,12 +2,13 @@
 //! up and never sent again blindly.
 
 use proxmox_client::PciMapping;
-use unifi_client::{ClientPatch, NewDnsRecord};
+use unifi_client::NewDnsRecord;
 
 use super::Run;
 use crate::mark;
 use crate::plan::{Change, same_name, same_value};
 use crate::ports::{Failure, Gateway, PortError, PortResult, System};
+use crate::reservations::undo;
 use crate::site::Site;
 
 pub(super) async fn carry_out(run: &Run, change: &Change) -> PortResult<String> {
@@ -177,12 +178,7 @@ async fn release(
     ) else {
         return Ok("is not ours any more: left alone".to_owned());
     };
-    let patch = ClientPatch {
-        fixed_ip: Some(ours.before),
-        network_id: ours.before.and(record.network_id.clone()),
-        note: Some(mark::Reservation::removed_from(note, &run.site.name)),
-        name: None,
-    };
+    let patch = undo(&record, Some(&ours));
     gateway.update_client(&record.id, mac, &patch).await?;
     match gateway.client_record(mac).await? {
         Some(left) if left.use_fixed_ip && left.fixed_ip == Some(address) => Err(other(

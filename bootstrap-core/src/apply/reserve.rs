@@ -9,6 +9,7 @@ use crate::mark;
 use crate::occupancy::{Lists, holder};
 use crate::plan::{Slot, SlotAddress};
 use crate::ports::{Failure, Gateway, PortError, PortResult, System};
+use crate::reservations::read_back;
 
 /// Reserves the slot's address for a MAC. Done already counts as done.
 pub(super) async fn reserve(
@@ -36,22 +37,7 @@ pub(super) async fn reserve(
     }
     check_free(run, gateway, &records, wanted.address, mac).await?;
     let written = write(gateway, run, slot, machine, wanted, mac, own.as_ref()).await;
-    match gateway.client_record(mac).await? {
-        Some(now) if now.use_fixed_ip && now.fixed_ip == Some(wanted.address) => {
-            one_holder(gateway, wanted.address, mac).await
-        }
-        _ => Err(written.err().unwrap_or_else(|| {
-            PortError::new(
-                System::Unifi,
-                Failure::Other,
-                format!(
-                    "the gateway took the reservation of {} for {mac} but does not show it",
-                    wanted.address
-                ),
-            )
-            .hint("look at the client in the gateway")
-        })),
-    }
+    read_back(gateway, wanted.address, mac, written).await
 }
 
 async fn write(
@@ -81,6 +67,7 @@ async fn write(
             .is_empty()
             .then(|| machine.to_owned()),
         note: Some(mark(false).added_to(record.note.as_deref())),
+        local_dns: None,
     };
     let Some(record) = own else {
         let client = NewClient {
@@ -89,6 +76,7 @@ async fn write(
             note: Some(mark(true).to_string()),
             fixed_ip: wanted.address,
             network_id: wanted.network_id.clone(),
+            local_dns: None,
         };
         let created = gateway.create_client(&client).await;
         // Seen by DHCP a moment ago: the record exists now, and is changed instead.
@@ -129,22 +117,5 @@ async fn check_free(
             format!("{address} is {holder} since the plan was made"),
         )
         .hint("run it again: the machine gets another address of its pool")),
-    }
-}
-
-/// The gateway has no lock: two runs at once show only afterwards.
-async fn one_holder(gateway: &dyn Gateway, address: Ipv4Addr, mac: Mac) -> PortResult<()> {
-    let records = gateway.client_records().await?;
-    let other = records.iter().find(|record| {
-        record.use_fixed_ip && record.fixed_ip == Some(address) && record.mac != mac
-    });
-    match other {
-        None => Ok(()),
-        Some(other) => Err(PortError::new(
-            System::Unifi,
-            Failure::Conflict,
-            format!("{address} is reserved for {mac} and for {}", other.mac),
-        )
-        .hint("another run made the second reservation: run it again")),
     }
 }

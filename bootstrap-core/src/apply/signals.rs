@@ -99,7 +99,8 @@ fn take(
     event: omni_client::Event,
 ) -> PortResult<()> {
     match event {
-        omni_client::Event::Created(resource) | omni_client::Event::Updated(resource) => {
+        omni_client::Event::Created(resource)
+        | omni_client::Event::Updated { new: resource, .. } => {
             let machine = provider_machine(&resource)?;
             sender.send_if_modified(|machines| {
                 machines

@@ -170,10 +170,7 @@ async fn listen(omni: Arc<dyn Omni>, cluster: String, rung: Arc<Notify>) {
 }
 
 fn concerns(event: &Event, cluster: &str) -> bool {
-    match event {
-        Event::Created(resource) | Event::Updated(resource) | Event::Destroyed(resource) => {
-            resource.id() == cluster || resource.label(labels::CLUSTER) == Some(cluster)
-        }
-        Event::Bootstrapped => false,
-    }
+    event.resource().is_some_and(|resource| {
+        resource.id() == cluster || resource.label(labels::CLUSTER) == Some(cluster)
+    })
 }

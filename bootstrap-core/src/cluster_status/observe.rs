@@ -118,7 +118,9 @@ async fn silent(omni: &dyn Omni, providers: BTreeSet<String>) -> PortResult<Vec<
     let known = list_if_known(omni, &kinds::INFRA_PROVIDER_COMBINED_STATUS, None).await?;
     let mut alive = BTreeMap::new();
     for status in &known {
-        let health = read::<InfraProviderCombinedStatus>(status)?.health;
+        let health = read::<InfraProviderCombinedStatus>(status)?
+            .health
+            .unwrap_or_default();
         alive.insert(status.id(), health.connected);
     }
     let is_silent = |provider: &String| alive.get(provider.as_str()) == Some(&false);
@@ -130,13 +132,16 @@ fn cluster_state(resource: &Resource) -> PortResult<ClusterState> {
     Ok(ClusterState {
         phase: status.phase,
         ready: status.ready,
-        machines: counts(&status.machines),
+        machines: counts(status.machines.as_ref()),
         talos_version: status.talos_version,
         kubernetes_version: status.kubernetes_version,
     })
 }
 
-fn counts(machines: &MachineCounts) -> Counts {
+fn counts(machines: Option<&MachineCounts>) -> Counts {
+    let Some(machines) = machines else {
+        return Counts::default();
+    };
     Counts {
         healthy: machines.healthy,
         total: machines.total,
@@ -206,7 +211,7 @@ fn machine_set(cluster: &str, resource: &Resource, planes: &[Resource]) -> PortR
         phase: status.phase,
         ready: status.ready,
         error: status.error,
-        counts: counts(&status.machines),
+        counts: counts(status.machines.as_ref()),
         failing_checks,
         machines: Vec::new(),
         requests: Vec::new(),

@@ -26,6 +26,19 @@ pub(super) async fn observe(gateway: &dyn Gateway) -> PortResult<GatewayView> {
     Ok(view)
 }
 
+/// What reservations are judged by; the rest of the view stays empty.
+pub(super) async fn addresses(gateway: &dyn Gateway) -> PortResult<GatewayView> {
+    // The role comes first here, too.
+    let site = gateway.site().await?;
+    let mut view = GatewayView {
+        role: site.role,
+        networks: gateway.networks().await?,
+        ..GatewayView::default()
+    };
+    refresh(gateway, &mut view).await?;
+    Ok(view)
+}
+
 pub(super) async fn refresh(gateway: &dyn Gateway, view: &mut GatewayView) -> PortResult<()> {
     view.records = gateway.client_records().await?;
     refresh_presence(gateway, view).await

@@ -7,7 +7,7 @@ use omni_client::Resource;
 use proxmox_client::{PciDevice, PciMapping, VmConfig, VmRow};
 use unifi_client::{ActiveClient, ClientRecord, DnsRecord, Lease, Network, PastClient, Upstream};
 
-use crate::ports::{PortError, Ports};
+use crate::ports::{Gateway, PortError, Ports};
 use crate::site::Site;
 
 mod cluster;
@@ -17,6 +17,7 @@ mod omni;
 mod template;
 
 pub use cluster::cluster_resources;
+pub(crate) use hypervisor::CONFIGS_AT_ONCE;
 pub(crate) use omni::read;
 pub use omni::{TEMPLATE_KINDS, machine_now, provider_machine};
 pub use omni_client::specs::MachineStage as Stage;
@@ -264,6 +265,11 @@ pub async fn refresh_gateway(ports: &Ports, snapshot: &mut Snapshot) -> Result<(
         gateway::refresh(gateway.as_ref(), view).await?;
     }
     Ok(())
+}
+
+/// Reads of a gateway what reservations are judged by: networks, records, leases, who is online.
+pub async fn addresses(gateway: &dyn Gateway) -> Result<GatewayView, PortError> {
+    gateway::addresses(gateway).await
 }
 
 async fn observe_gateway(ports: &Ports) -> Result<Option<GatewayView>, PortError> {

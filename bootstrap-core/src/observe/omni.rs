@@ -347,7 +347,9 @@ async fn providers(omni: &dyn Omni) -> PortResult<BTreeMap<String, ProviderState
         );
     }
     for resource in health {
-        let health = read::<InfraProviderCombinedStatus>(&resource)?.health;
+        let health = read::<InfraProviderCombinedStatus>(&resource)?
+            .health
+            .unwrap_or_default();
         let state: &mut ProviderState = states.entry(resource.metadata.id).or_default();
         state.connected = health.connected;
         state.error = health.error;

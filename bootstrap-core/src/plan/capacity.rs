@@ -76,10 +76,10 @@ fn wanted(
     node: &str,
 ) -> usize {
     let id = &need.gpu.mapping;
-    let own = addresses(site, view, node, id);
+    let own = addresses(&site.gpu_mappings, view, node, id);
     // Two mappings may stand for one device: it is promised once.
     let same_device = |other: &Need<'_>| {
-        let theirs = addresses(site, view, node, &other.gpu.mapping);
+        let theirs = addresses(&site.gpu_mappings, view, node, &other.gpu.mapping);
         other.gpu.mapping == *id
             || own
                 .iter()
@@ -140,7 +140,7 @@ fn check_node(
         );
         return;
     }
-    let free = free_devices(site, view, node, id);
+    let free = free_devices(&site.gpu_mappings, view, node, id);
     if free.free >= wanted {
         return;
     }
@@ -158,7 +158,7 @@ fn check_node(
         let place = view
             .nodes
             .keys()
-            .find(|other| free_devices(site, view, other, id).free >= need.count);
+            .find(|other| free_devices(&site.gpu_mappings, view, other, id).free >= need.count);
         match place {
             Some(other) => format!("add the line `node: {other}` to the providerdata of its class"),
             None => "no node has enough: add a device to the mapping or lower the size".to_owned(),

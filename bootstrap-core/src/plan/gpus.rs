@@ -183,7 +183,16 @@ fn lacking<'a>(site: &Site, view: &HypervisorView, machine: &Machine<'a>) -> Vec
         let mut taken = BTreeSet::new();
         return wanted
             .iter()
-            .filter(|gpu| !has_gpu(site, view, vm.node, vm.applied, &gpu.mapping, &mut taken))
+            .filter(|gpu| {
+                !has_gpu(
+                    &site.gpu_mappings,
+                    view,
+                    vm.node,
+                    vm.applied,
+                    &gpu.mapping,
+                    &mut taken,
+                )
+            })
             .collect();
     }
     let listed = machine

@@ -1,23 +1,26 @@
 //! Machine classes.
 
 numbered! {
-    /// Whether machines tunnel WireGuard through gRPC.
+    /// Whether machines tunnel WireGuard through gRPC: slower, but no UDP has to pass.
     GrpcTunnelMode {
         /// As the server's default says.
-        Unset = 0,
+        Unset "UNSET" = 0,
         /// Always.
-        Enabled = 1,
+        Enabled "ENABLED" = 1,
         /// Never.
-        Disabled = 2,
+        Disabled "DISABLED" = 2,
     }
 }
 
 message! {
     /// What machines to take (`match_labels`) or to make (`auto_provision`); exactly one of them.
-    MachineClass {
-        /// Selectors; a machine that any of them matches is of the class.
+    ///
+    /// Written by users (Operator). A class that a machine set uses cannot be deleted, and changing one of labels
+    /// to one of `auto_provision` fails in the server (status 500, v1.10): make another class.
+    MachineClass = MACHINE_CLASS {
+        /// Selectors; a machine that any of them matches is of the class: see [`crate::Selector`].
         match_labels: Vec<String>,
-        /// How to make machines.
+        /// How to make machines. Creation is refused until the provider has registered.
         auto_provision: Option<AutoProvision>,
     }
 
@@ -29,7 +32,7 @@ message! {
         kernel_args: Vec<String>,
         /// Values for Talos' META partition.
         meta_values: Vec<MetaValue>,
-        /// YAML or JSON text that fits the provider's schema.
+        /// YAML or JSON text that fits the schema in [`super::InfraProviderStatus`].
         provider_data: String,
         /// Tunnel through gRPC.
         grpc_tunnel: GrpcTunnelMode,

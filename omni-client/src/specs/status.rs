@@ -1,20 +1,20 @@
 //! Clusters, machine sets and members as they are.
 
-use crate::specs::MachineAllocation;
+use super::{MachineAllocation, value::whole};
 
 numbered! {
     /// What a cluster is at.
     ClusterPhase {
         /// Not said.
-        Unknown = 0,
+        Unknown "UNKNOWN" = 0,
         /// Getting more machines.
-        ScalingUp = 1,
+        ScalingUp "SCALING_UP" = 1,
         /// Getting fewer.
-        ScalingDown = 2,
+        ScalingDown "SCALING_DOWN" = 2,
         /// As wanted.
-        Running = 3,
+        Running "RUNNING" = 3,
         /// Being removed.
-        Destroying = 4,
+        Destroying "DESTROYING" = 4,
     }
 }
 
@@ -22,21 +22,21 @@ numbered! {
     /// What a machine set is at.
     MachineSetPhase {
         /// Not said.
-        Unknown = 0,
+        Unknown "Unknown" = 0,
         /// Getting more machines.
-        ScalingUp = 1,
+        ScalingUp "ScalingUp" = 1,
         /// Getting fewer.
-        ScalingDown = 2,
+        ScalingDown "ScalingDown" = 2,
         /// As wanted.
-        Running = 3,
+        Running "Running" = 3,
         /// Being removed.
-        Destroying = 4,
+        Destroying "Destroying" = 4,
         /// Stuck.
-        Failed = 5,
+        Failed "Failed" = 5,
         /// Applying a config.
-        Reconfiguring = 6,
+        Reconfiguring "Reconfiguring" = 6,
         /// Upgrading Talos.
-        Upgrading = 7,
+        Upgrading "Upgrading" = 7,
     }
 }
 
@@ -44,29 +44,29 @@ numbered! {
     /// What a member is at. The numbers are not in the order of its life.
     MachineStage {
         /// Not said.
-        Unknown = 0,
+        Unknown "UNKNOWN" = 0,
         /// Booting.
-        Booting = 1,
+        Booting "BOOTING" = 1,
         /// Installing Talos.
-        Installing = 2,
+        Installing "INSTALLING" = 2,
         /// Applying its first config.
-        Configuring = 3,
+        Configuring "CONFIGURING" = 3,
         /// As wanted.
-        Running = 4,
+        Running "RUNNING" = 4,
         /// Being removed.
-        Destroying = 5,
+        Destroying "DESTROYING" = 5,
         /// Upgrading Talos.
-        Upgrading = 6,
+        Upgrading "UPGRADING" = 6,
         /// Rebooting.
-        Rebooting = 7,
+        Rebooting "REBOOTING" = 7,
         /// Shutting down.
-        ShuttingDown = 8,
+        ShuttingDown "SHUTTING_DOWN" = 8,
         /// About to be removed.
-        BeforeDestroy = 9,
+        BeforeDestroy "BEFORE_DESTROY" = 9,
         /// Being powered on.
-        PoweringOn = 10,
+        PoweringOn "POWERING_ON" = 10,
         /// Powered off.
-        PoweredOff = 11,
+        PoweredOff "POWERED_OFF" = 11,
     }
 }
 
@@ -84,13 +84,13 @@ numbered! {
     /// Whether a config was applied.
     ConfigApplyStatus {
         /// Not said.
-        Unknown = 0,
+        Unknown "UNKNOWN" = 0,
         /// Not yet.
-        Pending = 1,
+        Pending "PENDING" = 1,
         /// Yes.
-        Applied = 2,
+        Applied "APPLIED" = 2,
         /// It was refused.
-        Failed = 3,
+        Failed "FAILED" = 3,
     }
 }
 
@@ -98,11 +98,11 @@ numbered! {
     /// What a control plane condition is about.
     ConditionType {
         /// Not said.
-        Unknown = 0,
+        Unknown "UnknownCondition" = 0,
         /// Etcd's health.
-        Etcd = 1,
+        Etcd "Etcd" = 1,
         /// The tunnels to the machines.
-        WireguardConnection = 2,
+        WireguardConnection "WireguardConnection" = 2,
     }
 }
 
@@ -110,21 +110,36 @@ numbered! {
     /// Whether a condition holds.
     ConditionStatus {
         /// Not said.
-        Unknown = 0,
+        Unknown "Unknown" = 0,
         /// Yes.
-        Ready = 1,
+        Ready "Ready" = 1,
         /// No.
-        NotReady = 2,
+        NotReady "NotReady" = 2,
+    }
+}
+
+numbered! {
+    /// How bad a condition is.
+    ConditionSeverity {
+        /// Worth knowing.
+        Info "Info" = 0,
+        /// Worth looking at.
+        Warning "Warning" = 1,
+        /// Wrong.
+        Error "Error" = 2,
     }
 }
 
 message! {
     /// A cluster as it is.
-    ClusterStatus {
+    ///
+    /// Its id is the cluster's. Written by Omni. Labels: the cluster's own, and
+    /// [`labels::TAINTED_BY_BREAK_GLASS`](crate::labels::TAINTED_BY_BREAK_GLASS) and its like.
+    ClusterStatus = CLUSTER_STATUS {
         /// Whether it was bootstrapped and its control plane can be reached.
         available: bool,
         /// Its machines, counted.
-        machines: MachineCounts,
+        machines: Option<MachineCounts>,
         /// What it is at.
         phase: ClusterPhase,
         /// Whether all nodes are ready.
@@ -137,10 +152,14 @@ message! {
         controlplane_ready: bool,
         /// Whether a control plane machine is connected.
         has_connected_control_planes: bool,
+        /// Whether members find each other through Omni, all considered.
+        use_embedded_discovery_service: bool,
         /// Without v.
         talos_version: String,
         /// Without v.
         kubernetes_version: String,
+        /// Whether the public discovery service is off.
+        disable_public_discovery_service: bool,
         /// The Talos version the cluster was made with, without v.
         initial_talos_version: String,
     }
@@ -158,7 +177,9 @@ message! {
     }
 
     /// A machine set as it is.
-    MachineSetStatus {
+    ///
+    /// Its id and its labels are the set's. Written by Omni.
+    MachineSetStatus = MACHINE_SET_STATUS {
         /// What it is at.
         phase: MachineSetPhase,
         /// Whether all its machines are ready.
@@ -166,7 +187,9 @@ message! {
         /// What is wrong.
         error: String,
         /// Its machines, counted.
-        machines: MachineCounts,
+        machines: Option<MachineCounts>,
+        /// Hash over the configs of all its machines.
+        config_hash: String,
         /// Where its machines come from.
         machine_allocation: Option<MachineAllocation>,
         /// Updates held back by locks.
@@ -174,7 +197,12 @@ message! {
     }
 
     /// A member of a cluster as it is.
-    ClusterMachineStatus {
+    ///
+    /// Its id is the machine's UUID. Written by Omni. Labels: those of [`ClusterMachine`],
+    /// [`labels::CONNECTED`](crate::labels::CONNECTED), [`labels::HOSTNAME`](crate::labels::HOSTNAME),
+    /// [`labels::NODE_NAME`](crate::labels::NODE_NAME), [`labels::UPDATE_LOCKED`](crate::labels::UPDATE_LOCKED).
+    /// Annotation: [`labels::LOCKED`](crate::labels::LOCKED).
+    ClusterMachineStatus = CLUSTER_MACHINE_STATUS {
         /// Whether it does its work.
         ready: bool,
         /// What it is at.
@@ -202,19 +230,29 @@ message! {
     }
 
     /// A member's name and addresses.
-    ClusterMachineIdentity {
+    ///
+    /// Its id is the machine's UUID. Written by Omni. Labels: [`labels::CLUSTER`](crate::labels::CLUSTER) and a role.
+    ClusterMachineIdentity = CLUSTER_MACHINE_IDENTITY {
         /// Talos' identity.
         node_identity: String,
-        /// Etcd member id, as text; empty for workers.
-        etcd_member_id: String,
+        /// Etcd member id; 0 for workers.
+        #[serde(with = "whole", skip_serializing_if = "whole::is_zero")]
+        etcd_member_id: u64,
         /// Name in Kubernetes.
         nodename: String,
         /// Addresses.
         node_ips: Vec<String>,
+        /// The first of `discovery_service_endpoints`, for older clients.
+        discovery_service_endpoint: String,
+        /// Where it finds the other members, such as `https://discovery.talos.dev:443`.
+        discovery_service_endpoints: Vec<String>,
     }
 
     /// A control plane's health.
-    ControlPlaneStatus {
+    ///
+    /// Its id is that of the control plane's machine set. Written by Omni. Label:
+    /// [`labels::CLUSTER`](crate::labels::CLUSTER).
+    ControlPlaneStatus = CONTROL_PLANE_STATUS {
         /// One for each thing that is looked at.
         conditions: Vec<Condition>,
     }
@@ -227,10 +265,14 @@ message! {
         reason: String,
         /// Whether it holds.
         status: ConditionStatus,
+        /// How bad it is.
+        severity: ConditionSeverity,
     }
 
     /// A cluster's nodes as Kubernetes sees them.
-    KubernetesStatus {
+    ///
+    /// Its id is the cluster's. Written by Omni. Label: [`labels::CLUSTER`](crate::labels::CLUSTER).
+    KubernetesStatus = KUBERNETES_STATUS {
         /// Nodes.
         nodes: Vec<KubernetesNode>,
         /// Control plane pods.
@@ -245,6 +287,8 @@ message! {
         kubelet_version: String,
         /// Whether Kubernetes says it is ready.
         ready: bool,
+        /// Whether it asked not to be audited.
+        skip_audit: bool,
     }
 
     /// Control plane pods of a node.
@@ -266,15 +310,75 @@ message! {
     }
 
     /// Whether the Kubernetes API answers through Omni.
-    LoadBalancerStatus {
+    ///
+    /// Its id is the cluster's. Written by Omni. Label: [`labels::CLUSTER`](crate::labels::CLUSTER).
+    LoadBalancerStatus = LOAD_BALANCER_STATUS {
         /// Yes.
         healthy: bool,
         /// It is switched off.
         stopped: bool,
     }
 
-    /// What a deletion waits for.
-    DestroyStatus {
+    /// How a load balancer inside Omni is set up. Its id is the cluster's. Written by Omni.
+    LoadBalancerConfig = LOAD_BALANCER_CONFIG {
+        /// TCP port inside Omni, as text.
+        bind_port: String,
+        /// Its URL inside the tunnel.
+        siderolink_endpoint: String,
+        /// Control plane machines behind it.
+        endpoints: Vec<String>,
+    }
+
+    /// A machine of a cluster. Its id is the machine's UUID. Written by Omni.
+    ///
+    /// Labels: [`labels::CLUSTER`](crate::labels::CLUSTER), [`labels::MACHINE_SET`](crate::labels::MACHINE_SET), a role.
+    ClusterMachine = CLUSTER_MACHINE {
+        /// Without v, as of when it became a member.
+        kubernetes_version: String,
+    }
+
+    /// Whether a cluster was bootstrapped. Its id is the cluster's. Written by Omni.
+    ClusterBootstrapStatus = CLUSTER_BOOTSTRAP_STATUS {
+        /// Yes.
+        bootstrapped: bool,
+    }
+
+    /// A cluster's UUID, by which its backups are known. Its id is the cluster's. Written by Omni.
+    ///
+    /// Label: [`labels::CLUSTER_UUID`](crate::labels::CLUSTER_UUID).
+    ClusterUuid = CLUSTER_UUID {
+        /// UUID.
+        uuid: String,
+    }
+
+    /// Where a cluster's control plane is in the tunnel. Its id is the cluster's. Written by Omni.
+    ClusterEndpoint = CLUSTER_ENDPOINT {
+        /// Addresses.
+        management_addresses: Vec<String>,
+    }
+
+    /// Machines of a cluster that Talos finds something odd about. Its id is the cluster's. Written by Omni.
+    ClusterDiagnostics = CLUSTER_DIAGNOSTICS {
+        /// Those machines.
+        nodes: Vec<NodeDiagnostics>,
+    }
+
+    /// How much Talos finds odd about a machine.
+    NodeDiagnostics {
+        /// UUID.
+        id: String,
+        /// How many findings; see [`super::MachineStatus::diagnostics`].
+        num_diagnostics: u32,
+    }
+
+    /// What the deletion of a cluster waits for. Its id is the cluster's. Written by Omni.
+    ClusterDestroyStatus = CLUSTER_DESTROY_STATUS {
+        /// A sentence.
+        phase: String,
+    }
+
+    /// What the deletion of a machine set waits for. Its id is the set's. Written by Omni.
+    MachineSetDestroyStatus = MACHINE_SET_DESTROY_STATUS {
         /// A sentence.
         phase: String,
     }

@@ -4,15 +4,15 @@ numbered! {
     /// What a Kubernetes upgrade is at.
     KubernetesUpgradePhase {
         /// Not said.
-        Unknown = 0,
+        Unknown "Unknown" = 0,
         /// Going from node to node.
-        Upgrading = 1,
+        Upgrading "Upgrading" = 1,
         /// All nodes run the version that is wanted.
-        Done = 2,
+        Done "Done" = 2,
         /// Stuck.
-        Failed = 3,
+        Failed "Failed" = 3,
         /// Going back to the version before.
-        Reverting = 4,
+        Reverting "Reverting" = 4,
     }
 }
 
@@ -20,23 +20,39 @@ numbered! {
     /// What a Talos upgrade is at.
     TalosUpgradePhase {
         /// Not said.
-        Unknown = 0,
+        Unknown "Unknown" = 0,
         /// Going from machine to machine.
-        Upgrading = 1,
+        Upgrading "Upgrading" = 1,
         /// All machines run the version that is wanted.
-        Done = 2,
+        Done "Done" = 2,
         /// Stuck.
-        Failed = 3,
+        Failed "Failed" = 3,
         /// Going back to the version before.
-        Reverting = 4,
+        Reverting "Reverting" = 4,
         /// Same version, other extensions or kernel arguments.
-        UpdatingMachineSchematics = 5,
+        UpdatingMachineSchematics "UpdatingMachineSchematics" = 5,
+    }
+}
+
+numbered! {
+    /// What a machine's upgrade is at.
+    MachineUpgradePhase {
+        /// Not said.
+        Unknown "Unknown" = 0,
+        /// It waits for its turn.
+        Pending "Pending" = 1,
+        /// Under way.
+        Upgrading "Upgrading" = 2,
+        /// It runs what is wanted.
+        UpToDate "UpToDate" = 3,
     }
 }
 
 message! {
-    /// How far a Kubernetes upgrade is. Its resource carries the cluster's label.
-    KubernetesUpgradeStatus {
+    /// How far a Kubernetes upgrade is. Its id is the cluster's. Written by Omni.
+    ///
+    /// Label: [`labels::CLUSTER`](crate::labels::CLUSTER).
+    KubernetesUpgradeStatus = KUBERNETES_UPGRADE_STATUS {
         /// What it is at.
         phase: KubernetesUpgradePhase,
         /// What is wrong.
@@ -54,7 +70,8 @@ message! {
     }
 
     /// How far a Talos upgrade is. Its resource carries no label (seen with 1.10): get it by the cluster's name.
-    TalosUpgradeStatus {
+    /// Written by Omni.
+    TalosUpgradeStatus = TALOS_UPGRADE_STATUS {
         /// What it is at.
         phase: TalosUpgradePhase,
         /// What is wrong.
@@ -69,5 +86,25 @@ message! {
         current_upgrade_version: String,
         /// Versions it could be upgraded to now.
         upgrade_versions: Vec<String>,
+    }
+
+    /// How far a machine's upgrade is. Its id is the machine's UUID. Written by Omni.
+    MachineUpgradeStatus = MACHINE_UPGRADE_STATUS {
+        /// The schematic it shall run.
+        schematic_id: String,
+        /// The Talos version it shall run, without v.
+        talos_version: String,
+        /// The schematic it runs.
+        current_schematic_id: String,
+        /// The Talos version it runs, without v.
+        current_talos_version: String,
+        /// What it is at.
+        phase: MachineUpgradePhase,
+        /// A sentence.
+        status: String,
+        /// What is wrong.
+        error: String,
+        /// Whether it runs without a config.
+        is_maintenance: bool,
     }
 }

@@ -95,13 +95,28 @@ async fn a_node_that_cannot_reach_another_is_passed_over_once() {
 
 #[tokio::test]
 async fn writes_are_sent_once_and_refusals_are_final() {
+    // What was never sent may be sent to another node.
     let exchange = Scripted::new(|_, _| None);
     let error = two_nodes(&exchange).start("pve1", 101).await.unwrap_err();
     assert!(
-        matches!(&error, Error::Transport { endpoint, .. } if endpoint == "https://a.example:8006")
+        matches!(&error, Error::Transport { endpoint, .. } if endpoint == "https://b.example:8006")
     );
-    assert!(error.is_retryable() && error.status().is_none());
-    assert_eq!(hosts(&exchange), "a");
+    assert!(error.is_retryable() && error.status().is_none() && !error.is_outcome_unknown());
+    assert_eq!(hosts(&exchange), "ab");
+    let unreached = Scripted::new(|request, _| match request.uri().host() {
+        Some("a.example") => Some(Answer::new(595, "No route to host", "")),
+        _ => Some(ok(&format!("\"{UPID}\""))),
+    });
+    two_nodes(&unreached).start("pve1", 101).await.unwrap();
+    assert_eq!(hosts(&unreached), "ab");
+
+    // What may have been done is not.
+    for status in [502, 504, 596, 599] {
+        let exchange = Scripted::new(move |_, _| Some(Answer::new(status, "Broken pipe", "")));
+        let error = two_nodes(&exchange).start("pve1", 101).await.unwrap_err();
+        assert!(error.is_outcome_unknown(), "{error}");
+        assert_eq!(hosts(&exchange), "a", "{status}");
+    }
 
     let exchange = Scripted::new(|_, _| Some(Answer::new(401, "Authentication failed!", "")));
     let error = two_nodes(&exchange).nodes().await.unwrap_err();
@@ -279,19 +294,24 @@ fn unusable_settings_are_told() {
         build("https://pve1.example", "root@pam").contains("expected `user@realm!tokenid=uuid`")
     );
     assert!(build("http://pve1.example:8006", TOKEN).contains("https"));
+    assert!(build("", TOKEN).contains("endpoint"));
     let with_password = build("https://root:canary@pve1.example", TOKEN);
     assert!(!with_password.contains("canary"), "{with_password}");
-    assert!(Client::builder("https://pve1.example").build().is_err());
 }
 
 /// Callers run calls side by side on several threads.
 #[test]
 fn calls_can_move_between_threads() {
     fn movable<T: Send>(_: T) {}
+    fn shared<T: Send + Sync + 'static>() {}
     let client = client(Scripted::new(|_, _| None), None);
     let upid = Upid::parse(UPID).unwrap();
     movable(client.vms());
     movable(client.set_config("a", 1, "k", "v", DIGEST));
     movable(client.wait_task(&upid, Duration::from_secs(1)));
     movable(client.pci_mapping("x"));
+    shared::<Client>();
+    shared::<proxmox_client::ClientBuilder>();
+    shared::<Error>();
+    shared::<proxmox_client::ConfigChange>();
 }

@@ -2,30 +2,44 @@
 
 use std::time::Duration;
 
-use proxmox_client::{Client, Error, MapEntry, PciMapping, TaskQuery, Upid};
+use api_transport::Clock as _;
+use proxmox_client::{Client, ConfigChange, Error, MapEntry, PciMapping, TaskQuery, Upid};
 use serde_json::Value;
 
 use crate::recording::{Params, Recording};
+use crate::{Setup, reads};
 
 /// Stands in where a recorded write came without the digest that the client insists on.
 pub(crate) const NO_DIGEST: &str = "0000000000000000000000000000000000000000";
 
 /// Makes the call that was recorded and checks what came back. `None` when the client has no such call.
-pub(crate) async fn make(client: &Client, recording: &Recording) -> Option<Result<(), Error>> {
+pub(crate) async fn make(setup: &Setup, recording: &Recording) -> Option<Result<(), Error>> {
+    let client = &setup.client;
     let path: Vec<&str> = recording.path.iter().map(String::as_str).collect();
     let ["api2", "json", path @ ..] = path.as_slice() else {
         return None;
     };
-    let params = recording.params.as_ref()?;
+    let params = &recording.meant()?;
     match (recording.method.as_str(), path) {
+        ("POST", ["access", "ticket"]) => log_in(setup, recording, params).await,
         ("GET", ["nodes", node, "qemu", vmid, rest @ ..]) if params.is_empty() => {
             read_vm(client, recording, node, vmid.parse().ok()?, rest).await
         }
-        ("PUT", ["nodes", node, "qemu", vmid, "config"]) => {
-            write_config(client, params, node, vmid.parse().ok()?).await
+        (method, ["nodes", node, "qemu", vmid, "config"]) => {
+            write_config(
+                client,
+                recording,
+                params,
+                method,
+                (node, vmid.parse().ok()?),
+            )
+            .await
         }
         ("POST", ["nodes", node, "qemu", vmid, "status", action]) => {
             power(client, recording, node, vmid.parse().ok()?, action).await
+        }
+        ("POST", ["nodes", node, "qemu", vmid, "agent", "ping"]) => {
+            Some(client.agent_ping(node, vmid.parse().ok()?).await)
         }
         (method, ["nodes", node, "tasks", rest @ ..]) => {
             tasks(client, recording, method, node, rest).await
@@ -35,18 +49,43 @@ pub(crate) async fn make(client: &Client, recording: &Recording) -> Option<Resul
         {
             mappings(client, recording, method, rest).await
         }
-        ("GET", path) if params.is_empty() => cluster(client, recording, path).await,
+        (method, ["cluster", "ha", rest @ ..]) => {
+            reads::high_availability(client, recording, params, method, rest).await
+        }
+        ("GET", path) if params.is_empty() => match cluster(client, recording, path).await {
+            Some(outcome) => Some(outcome),
+            None => reads::make(client, recording, path).await,
+        },
         _ => None,
     }
 }
 
+/// A first call logs in; one an hour later renews the ticket.
+async fn log_in(
+    setup: &Setup,
+    recording: &Recording,
+    params: &Params,
+) -> Option<Result<(), Error>> {
+    if !params.keys().eq(["password", "username"]) {
+        return None;
+    }
+    let (user, password) = recording.login()?;
+    let mut outcome = setup.client.version().await;
+    if password.starts_with("PVE:") {
+        setup.clock.sleep(Duration::from_mins(61)).await;
+        outcome = setup.client.version().await;
+    }
+    assert_eq!(setup.client.identity(), user);
+    Some(outcome.map(drop))
+}
+
 impl Recording {
-    fn query_fits(&self, known: &[&str]) -> bool {
+    pub(crate) fn query_fits(&self, known: &[&str]) -> bool {
         self.query.keys().all(|key| known.contains(&key.as_str()))
     }
 }
 
-fn one<'a>(params: &'a Params, key: &str) -> Option<&'a str> {
+pub(crate) fn one<'a>(params: &'a Params, key: &str) -> Option<&'a str> {
     params
         .get(key)
         .and_then(|values| values.first())
@@ -54,13 +93,13 @@ fn one<'a>(params: &'a Params, key: &str) -> Option<&'a str> {
 }
 
 /// What a scalar of an answer reads as.
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn rows(recording: &Recording) -> Vec<Value> {
+pub(crate) fn rows(recording: &Recording) -> Vec<Value> {
     recording.data().as_array().cloned().unwrap_or_default()
 }
 
@@ -125,7 +164,7 @@ async fn cluster(
     })
 }
 
-fn check_vms(vms: &[proxmox_client::VmRow], recording: &Recording) {
+pub(crate) fn check_vms(vms: &[proxmox_client::VmRow], recording: &Recording) {
     let rows = rows(recording);
     assert_eq!(vms.len(), rows.len());
     for (vm, row) in vms.iter().zip(&rows) {
@@ -134,7 +173,8 @@ fn check_vms(vms: &[proxmox_client::VmRow], recording: &Recording) {
         assert_eq!(vm.status, row["status"]);
         assert_eq!(vm.lock.as_deref(), row["lock"].as_str());
         assert_eq!(vm.tags.join(";"), row["tags"].as_str().unwrap_or_default());
-        assert!(!vm.template && vm.node == row["node"]);
+        assert_eq!(vm.ha_state.as_deref(), row["hastate"].as_str());
+        assert!(!vm.template && (row["node"].is_null() || vm.node == row["node"]));
     }
 }
 
@@ -186,6 +226,10 @@ async fn read_vm(
                 assert_eq!(row.is_waiting(), row.delete || row.pending.is_some());
             }
         }),
+        ["agent", "network-get-interfaces"] => client
+            .agent_interfaces(node, vmid)
+            .await
+            .map(|interfaces| reads::check_interfaces(&interfaces, &data)),
         ["status", "current"] => client.vm_status(node, vmid).await.map(|status| {
             assert_eq!(status.status, data["status"]);
             assert_eq!(status.lock.as_deref(), data["lock"].as_str());
@@ -230,24 +274,49 @@ fn check_config(config: &proxmox_client::VmConfig, data: &Value) {
 
 async fn write_config(
     client: &Client,
+    recording: &Recording,
     params: &Params,
-    node: &str,
-    vmid: u32,
+    method: &str,
+    (node, vmid): (&str, u32),
 ) -> Option<Result<(), Error>> {
     let digest = one(params, "digest").unwrap_or(NO_DIGEST);
-    let mut options = params.iter().filter(|(key, _)| *key != "digest");
-    let (key, values) = options.next()?;
-    let [value] = values.as_slice() else {
-        return None;
-    };
-    if options.next().is_some() {
-        return None;
+    let mut change = ConfigChange::new();
+    let options: Vec<(&str, &str)> = params
+        .keys()
+        .filter(|key| *key != "digest")
+        .map(|key| (key.as_str(), one(params, key).unwrap_or_default()))
+        .collect();
+    match (method, options.as_slice()) {
+        ("PUT", [("delete", key)]) => {
+            return Some(client.delete_config(node, vmid, key, digest).await);
+        }
+        ("PUT", [("revert", key)]) if !key.contains(',') => {
+            return Some(client.revert_config(node, vmid, key).await);
+        }
+        ("PUT", [(key, value)]) if *key != "revert" => {
+            return Some(client.set_config(node, vmid, key, value, digest).await);
+        }
+        _ => {}
     }
-    Some(match key.as_str() {
-        "delete" => client.delete_config(node, vmid, value, digest).await,
-        "revert" if !value.contains(',') => client.revert_config(node, vmid, value).await,
-        "revert" => return None,
-        key => client.set_config(node, vmid, key, value, digest).await,
+    for (key, value) in options {
+        change = match key {
+            "delete" => value.split(',').fold(change, ConfigChange::delete),
+            "revert" => value.split(',').fold(change, ConfigChange::revert),
+            key => change.set(key, value),
+        };
+    }
+    Some(match method {
+        "PUT" => client.update_config(node, vmid, &change, digest).await,
+        "POST" => {
+            let task = client.update_config_task(node, vmid, &change, digest).await;
+            task.map(|upid| {
+                assert_eq!(
+                    (upid.as_str(), upid.kind()),
+                    (text(&recording.data()).as_str(), "qmconfig")
+                );
+            })
+        }
+        _ => return None,
     })
 }
 
@@ -273,6 +342,7 @@ async fn power(
     Some(upid.map(|upid| {
         assert_eq!(upid.as_str(), recording.data());
         assert_eq!((upid.node(), upid.vmid()), (node, Some(vmid)));
+        assert_eq!(upid.is_ha_request(), recording.name.starts_with("ha"));
     }))
 }
 

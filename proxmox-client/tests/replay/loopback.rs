@@ -47,11 +47,11 @@ async fn what_no_standard_knows_gets_through() {
         ),
         (
             "HTTP/1.1 596 error:0A000086:SSL routines::certificate verify failed\r\nConnection: close\r\n\r\n",
-            "server NodeUnreachable",
+            "server NodeFailed",
         ),
         (
             "HTTP/1.1 401 Authentication failed!\r\nConnection: close\r\n\r\n",
-            "unauthorized",
+            "unauthorized Token",
         ),
         // As releases before 2025 answer.
         (

@@ -1,7 +1,7 @@
 //! Recorded exchanges with a real Proxmox VE, and an [`Exchange`] that gives their answers.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -24,14 +24,47 @@ pub(crate) struct Recording {
     pub(crate) query: Params,
     /// Form or JSON parameters; `None` when a JSON value is not a scalar or a list of them.
     pub(crate) params: Option<Params>,
-    /// `None` for other credentials, and where the recording left them out.
+    /// The token's header, `=` after the scheme; `None` for other credentials, and where the recording left
+    /// them out.
     pub(crate) authorization: Option<String>,
+    /// The ticket, decoded.
+    pub(crate) ticket: Option<String>,
+    pub(crate) csrf: Option<String>,
     pub(crate) status: u16,
     pub(crate) reason: String,
     pub(crate) body: String,
 }
 
 impl Recording {
+    /// User and password of a login.
+    pub(crate) fn login(&self) -> Option<(String, String)> {
+        let is_login = self.method == "POST" && self.path.ends_with(&["ticket".to_owned()]);
+        let params = self.params.as_ref().filter(|_| is_login)?;
+        let one = |key: &str| params.get(key)?.first().cloned();
+        let user = one("username")?;
+        let user = match one("realm") {
+            Some(realm) => format!("{user}@{realm}"),
+            None => user,
+        };
+        Some((user, one("password")?))
+    }
+
+    /// The parameters in the form in which the client sends the same: a user with its realm, and the lists
+    /// of JSON that stand for a text as that text.
+    pub(crate) fn meant(&self) -> Option<Params> {
+        let mut params = self.params.clone()?;
+        if let Some((user, _)) = self.login() {
+            params.remove("realm");
+            params.insert("username".to_owned(), vec![user]);
+        }
+        if self.path.ends_with(&["config".to_owned()]) {
+            for values in params.values_mut() {
+                *values = vec![values.join(",")];
+            }
+        }
+        Some(params)
+    }
+
     /// `data` of the answer.
     pub(crate) fn data(&self) -> Value {
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
@@ -39,18 +72,30 @@ impl Recording {
     }
 }
 
-/// All recordings, by number.
+/// The project's recordings, by number.
 pub(crate) fn load() -> Vec<Recording> {
-    let mut all: Vec<Recording> = std::fs::read_dir(fixtures())
-        .expect("fixtures are part of the repository")
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/proxmox");
+    read_all(&fixtures).expect("fixtures are part of the repository")
+}
+
+/// The project's recordings, and those beside the project, where they are.
+pub(crate) fn places() -> Vec<(&'static str, Vec<Recording>)> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/wire/proxmox");
+    let mut places = vec![("fixtures", load())];
+    match read_all(&beside) {
+        Some(recordings) => places.push(("shared", recordings)),
+        None => println!("no recordings beside the project: only its own are replayed"),
+    }
+    places
+}
+
+fn read_all(folder: &Path) -> Option<Vec<Recording>> {
+    let mut all: Vec<Recording> = std::fs::read_dir(folder)
+        .ok()?
         .map(|entry| read(&entry.expect("readable directory").path()))
         .collect();
     all.sort_by_key(|recording| recording.number);
-    all
-}
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/proxmox")
+    Some(all)
 }
 
 fn read(file: &Path) -> Recording {
@@ -63,6 +108,8 @@ fn read(file: &Path) -> Recording {
     let stem = file.file_stem().unwrap().to_str().unwrap();
     let (number, name) = stem.split_once('-').unwrap();
     let (path, query) = split_target(text("/request/path"));
+    let header = |name: &str| json["request"]["headers"][name].as_str().map(str::to_owned);
+    let cookie = header("Cookie").unwrap_or_default();
     let mut status_line = text("/response/status_line").splitn(3, ' ').skip(1);
     Recording {
         number: number.parse().unwrap(),
@@ -71,10 +118,13 @@ fn read(file: &Path) -> Recording {
         path,
         query,
         params: params(text("/request/body")),
-        authorization: json
-            .pointer("/request/headers/Authorization")
-            .and_then(Value::as_str)
-            .map(str::to_owned),
+        // A blank in its place means the same.
+        authorization: header("Authorization")
+            .map(|value| value.replacen("PVEAPIToken ", "PVEAPIToken=", 1)),
+        ticket: cookie
+            .strip_prefix("PVEAuthCookie=")
+            .map(|ticket| decode(ticket, false)),
+        csrf: header("CSRFPreventionToken"),
         status: status_line.next().unwrap().parse().unwrap(),
         reason: status_line.next().unwrap_or_default().to_owned(),
         body: text("/response/body").to_owned(),
@@ -126,7 +176,7 @@ fn form(text: &str) -> Params {
     params
 }
 
-fn decode(text: &str, plus: bool) -> String {
+pub(crate) fn decode(text: &str, plus: bool) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -144,15 +194,19 @@ fn decode(text: &str, plus: bool) -> String {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) reason: String,
-    pub(crate) body: String,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
     pub(crate) fn new(status: u16, reason: &str, body: &str) -> Self {
+        Self::raw(status, reason, body.to_owned())
+    }
+
+    pub(crate) fn raw(status: u16, reason: &str, body: impl Into<Bytes>) -> Self {
         Self {
             status,
             reason: reason.to_owned(),
-            body: body.to_owned(),
+            body: body.into(),
         }
     }
 }
@@ -198,7 +252,7 @@ impl Exchange for Scripted {
             status: answer.status,
             reason: answer.reason,
             headers: HeaderMap::new(),
-            body: futures_util::stream::once(async move { Ok(Bytes::from(answer.body)) }).boxed(),
+            body: futures_util::stream::once(async move { Ok(answer.body) }).boxed(),
         })
     }
 }

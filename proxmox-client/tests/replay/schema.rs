@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use proxmox_client::{ConfigChange, HaState, MapEntry, PciMapping};
 use serde_json::Value;
 
-use crate::recording::Params;
+use crate::client;
+use crate::recording::{self, Answer, Params, Scripted};
 
 /// The schema of the paths that matter, where it is at hand.
 pub(crate) fn load() -> Option<Value> {
@@ -101,6 +103,55 @@ fn wrong(property: &Value, value: &str) -> Option<String> {
         .as_array()
         .is_none_or(|list| list.iter().any(|item| item == value));
     (!(fits && in_bounds && listed)).then(|| format!("`{value}` is not a valid {kind}"))
+}
+
+/// Calls of which no accepted one was recorded.
+#[tokio::test]
+async fn what_was_not_recorded_is_valid_as_well() {
+    let Some(schema) = load() else { return };
+    let exchange = Scripted::new(|_, _| Some(Answer::new(200, "OK", r#"{"data":null}"#)));
+    let client = client(std::sync::Arc::clone(&exchange), None);
+    for state in [
+        HaState::Started,
+        HaState::Stopped,
+        HaState::Disabled,
+        HaState::Ignored,
+    ] {
+        client.ha_set(101, state).await.unwrap();
+        client.ha_add(101, Some(state)).await.unwrap();
+    }
+    client.volumes("pve1", "local", None).await.unwrap();
+    let mapping = PciMapping {
+        id: "h100".to_owned(),
+        map: vec![MapEntry::parse("node=pve1,path=0000:01:00.0,id=10de:2331")],
+        description: Some("x".to_owned()),
+        mdev: true,
+        digest: Some("0".repeat(40)),
+        ..PciMapping::default()
+    };
+    client.create_pci_mapping(&mapping).await.unwrap();
+    client.update_pci_mapping(&mapping).await.unwrap();
+    let change = ConfigChange::new()
+        .set("hostpci15", "mapping=h100")
+        .delete("description")
+        .revert("net0");
+    let digest = "0".repeat(40);
+    client
+        .update_config("pve1", 101, &change, &digest)
+        .await
+        .unwrap();
+    let task = client
+        .update_config_task("pve1", 101, &change, &digest)
+        .await;
+    assert!(task.is_err(), "no task was named");
+    for request in exchange.seen() {
+        let target = request.uri().path_and_query().unwrap().as_str();
+        let (path, query) = recording::split_target(target);
+        let mut params = recording::params(std::str::from_utf8(request.body()).unwrap()).unwrap();
+        params.extend(query);
+        let found = complaints(&schema, request.method().as_str(), &path[2..], &params);
+        assert!(found.is_empty(), "{request:?}: {found:?}");
+    }
 }
 
 #[test]

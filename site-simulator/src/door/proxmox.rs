@@ -1,5 +1,6 @@
 //! The HTTP dialect of Proxmox VE: statuses, reason phrases, bodies, as recorded from 9.2.
 
+mod access;
 mod cluster;
 mod guests;
 mod lists;
@@ -67,6 +68,13 @@ async fn respond(world: &Arc<World>, provider: &str, request: &Request) -> Respo
             render(result)
         }
     };
+    if access::is_login(request, &path) {
+        return match access::log_in(world, provider, request) {
+            Ok(reply) => render(Ok(reply)),
+            Err(Early::Refused(refusal)) => render(Err(refusal)),
+            Err(Early::Plain(status, text)) => plain(status, &text),
+        };
+    }
     let result = match prepare(world, provider, request, &path) {
         Ok(call) => call,
         Err(Early::Refused(refusal)) => return render(Err(refusal)),
@@ -127,19 +135,7 @@ fn prepare<'a>(
     request: &'a Request,
     path: &'a str,
 ) -> Result<Prepared<'a>, Early> {
-    // A cookie is taken before a token, and tickets are not given out here.
-    let ticket = request
-        .header("cookie")
-        .is_some_and(|cookie| cookie.contains("PVEAuthCookie="));
-    let caller = if ticket {
-        Err(Refusal::bare(401, "Authentication failed!"))
-    } else {
-        world.act(|state, _| match state.proxmox.get(provider) {
-            Some(cluster) => cluster.authenticate(request.header("authorization")),
-            None => Err(Refusal::bare(595, "Connection refused")),
-        })
-    };
-    let caller = caller.map_err(Early::Refused)?;
+    let caller = access::caller(world, provider, request).map_err(Early::Refused)?;
     let params = Params::read(request).map_err(|(status, text)| Early::Plain(status, text))?;
     let path = path.trim_end_matches('/').split('/').map(decode).collect();
     Ok(Prepared {

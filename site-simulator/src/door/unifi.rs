@@ -1,6 +1,7 @@
-//! The HTTP dialects of a UniFi OS gateway: the proxy in front, and behind it the legacy, the v2 and the
-//! integration API of the Network application.
+//! The HTTP dialects of a UniFi gateway: the console with its logins, and behind it the legacy, the v2 and, on
+//! UniFi OS, the integration API of the Network application.
 
+mod console;
 mod integration;
 mod legacy;
 mod policies;
@@ -15,6 +16,7 @@ use serde_json::{Map, Value, json};
 use super::http::{Request, Response};
 use crate::World;
 use crate::world::State;
+use crate::world::gateway::Kind;
 
 /// Where the Network application is behind the proxy.
 const NETWORK: &str = "/proxy/network";
@@ -28,7 +30,8 @@ struct Call<'a> {
     path: Vec<&'a str>,
     query: Vec<(String, String)>,
     body: &'a [u8],
-    role: String,
+    role: &'a str,
+    username: &'a str,
     /// Path as the integration API repeats it in errors.
     request_path: &'a str,
 }
@@ -64,29 +67,43 @@ impl Call<'_> {
 /// Answers a request to the gateway.
 #[allow(clippy::unused_async)] // called like the doors that wait
 pub async fn answer(world: &Arc<World>, request: Request) -> Response {
-    let Some(path) = request.path().strip_prefix(NETWORK) else {
-        return outside(&request);
-    };
-    let key = request.header("x-api-key").unwrap_or_default();
     world.act(|state, now| {
-        let Some(role) = state.gateway.role_of(key).map(str::to_owned) else {
-            return unauthorized();
+        if let Some(response) = console::answer(state, now, &request) {
+            return response;
+        }
+        let path = match state.gateway.console.kind {
+            Kind::UnifiOs => request.path().strip_prefix(NETWORK),
+            Kind::Classic => Some(request.path()),
+        };
+        let Some(path) = path else {
+            return console::unauthorized();
+        };
+        let caller = match console::let_in(&state.gateway, now, &request) {
+            Ok(caller) => caller,
+            Err(response) => return *response,
         };
         let call = Call {
             method: request.method.as_str(),
             path: path.trim_matches('/').split('/').collect(),
             query: request.query(),
             body: &request.body,
-            role,
+            role: &caller.role,
+            username: &caller.username,
             request_path: path,
         };
-        dispatch(&mut Site { state, now }, &call)
+        let is_write = call.is_write();
+        let mut response = dispatch(&mut Site { state, now }, &call);
+        let State { gateway, rng, .. } = state;
+        console::see_off(gateway, now, rng, &caller, is_write, &mut response);
+        response
     })
 }
 
 fn dispatch(site: &mut Site<'_>, call: &Call<'_>) -> Response {
     match call.path.as_slice() {
-        ["integration", "v1", rest @ ..] => integration::dispatch(site, call, rest),
+        ["integration", "v1", rest @ ..] if site.state.gateway.console.kind == Kind::UnifiOs => {
+            integration::dispatch(site, call, rest)
+        }
         ["api", rest @ ..] => legacy::dispatch(site, call, rest),
         ["v2", "api", "site", name, rest @ ..] => v2::dispatch(site, call, name, rest),
         _ => Response::json(
@@ -94,26 +111,4 @@ fn dispatch(site: &mut Site<'_>, call: &Call<'_>) -> Response {
             &json!({ "error": { "code": 404, "message": "Not Found" } }),
         ),
     }
-}
-
-/// The console itself: its start page, and nothing else without a login.
-fn outside(request: &Request) -> Response {
-    if request.path() == "/" {
-        let mut page = Response::empty(200);
-        page.headers.insert(
-            http::header::CONTENT_TYPE,
-            http::HeaderValue::from_static("text/html"),
-        );
-        page.body = "<!doctype html><title>UniFi OS</title>".into();
-        return page;
-    }
-    unauthorized()
-}
-
-/// What the proxy says, whatever is asked for.
-fn unauthorized() -> Response {
-    Response::json(
-        401,
-        &json!({ "error": { "code": 401, "message": "Unauthorized" } }),
-    )
 }

@@ -158,6 +158,10 @@ fn create_fields(client: &NewClient) -> Map<String, Value> {
         put(&mut fields, "note", note.clone());
         put(&mut fields, "noted", true);
     }
+    if let Some(name) = &client.local_dns {
+        put(&mut fields, "local_dns_record_enabled", true);
+        put(&mut fields, "local_dns_record", name.clone());
+    }
     fields
 }
 
@@ -171,6 +175,14 @@ fn patch_fields(patch: &ClientPatch) -> Map<String, Value> {
             address.map(|ip| ip.to_string()).unwrap_or_default(),
         );
     }
+    if let Some(name) = &patch.local_dns {
+        put(&mut fields, "local_dns_record_enabled", name.is_some());
+        put(
+            &mut fields,
+            "local_dns_record",
+            name.clone().unwrap_or_default(),
+        );
+    }
     for (key, value) in [
         ("network_id", &patch.network_id),
         ("name", &patch.name),
@@ -181,6 +193,17 @@ fn patch_fields(patch: &ClientPatch) -> Map<String, Value> {
         }
     }
     fields
+}
+
+fn entry_of(record: &NewDnsRecord) -> NewEntry {
+    NewEntry {
+        key: record.name.clone(),
+        record_type: type_name(&record.record_type).to_owned(),
+        value: record.value.clone(),
+        enabled: true,
+        ttl: u64::from(record.ttl),
+        ..NewEntry::default()
+    }
 }
 
 #[async_trait]
@@ -313,20 +336,42 @@ impl Gateway for Unifi {
 
     async fn create_dns_record(&self, record: &NewDnsRecord) -> PortResult<()> {
         self.may_write()?;
-        let entry = NewEntry {
-            key: record.name.clone(),
-            record_type: type_name(&record.record_type).to_owned(),
-            value: record.value.clone(),
-            enabled: true,
-            ttl: u64::from(record.ttl),
-            ..NewEntry::default()
-        };
         self.world.act(|state, now| {
             let State {
                 gateway, rng, log, ..
             } = state;
-            gateway.create_entry(now, rng, log, entry).map(drop)
+            gateway
+                .create_entry(now, rng, log, entry_of(record))
+                .map(drop)
         })?;
         Ok(())
+    }
+
+    async fn update_dns_record(&self, id: &str, record: &NewDnsRecord) -> PortResult<()> {
+        self.may_write()?;
+        self.world.act(|state, now| {
+            let State {
+                gateway, rng, log, ..
+            } = state;
+            gateway
+                .replace_entry(now, rng, log, id, entry_of(record))
+                .map(drop)
+        })?;
+        Ok(())
+    }
+
+    async fn delete_dns_record(&self, id: &str) -> PortResult<()> {
+        self.may_write()?;
+        let deleted = self.world.act(|state, now| {
+            let State {
+                gateway, rng, log, ..
+            } = state;
+            gateway.delete_entry(now, rng, log, id)
+        });
+        match deleted {
+            // Absent is success.
+            Err(DnsRefusal::NotFound) => Ok(()),
+            other => Ok(other?),
+        }
     }
 }

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bootstrap_core::ports::{Failure, Omni as Port, PortError, PortResult, System};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
-use omni_client::{Event, Kind, Resource};
+use omni_client::{Event, Kind, Resource, Selectors};
 use secrecy::SecretString;
 
 use crate::World;
 use crate::world::omni::access::{Caller, Role};
 use crate::world::omni::api::{self, ApiError, Incoming, Query};
 use crate::world::omni::kubeconfig;
-use crate::world::omni::selector::Selector;
 use crate::world::omni::watch::{self, Watch};
 
 /// Omni, as one account sees it.
@@ -77,9 +76,9 @@ impl Port for Omni {
     }
 
     async fn list(&self, kind: &Kind, selector: Option<&str>) -> PortResult<Vec<Resource>> {
-        let selector = Selector::parse(selector).map_err(|e| port_error(ApiError::new(3, e)))?;
+        let selectors = selectors(selector.unwrap_or_default())?;
         let query = Query {
-            selector,
+            selectors,
             ..Query::all(&kind.namespace, &kind.name)
         };
         let (items, _) = self
@@ -123,9 +122,9 @@ impl Port for Omni {
         kind: &Kind,
         selector: &str,
     ) -> PortResult<BoxStream<'static, PortResult<Event>>> {
-        let selector = Selector::parse([selector]).map_err(|e| port_error(ApiError::new(3, e)))?;
+        let selectors = selectors(selector)?;
         self.open(Query {
-            selector,
+            selectors,
             ..Query::all(&kind.namespace, &kind.name)
         })
     }
@@ -177,10 +176,22 @@ async fn next(mut open: Open) -> Option<(PortResult<Event>, Open)> {
     }
 }
 
+/// Of a header's text; an empty one selects everything.
+fn selectors(header: &str) -> PortResult<Selectors> {
+    if header.is_empty() {
+        return Ok(Selectors::default());
+    }
+    let parsed = header.parse::<Selectors>();
+    parsed.map_err(|error| port_error(ApiError::new(3, error.to_string())))
+}
+
 fn event(event: watch::Event) -> Event {
     match event {
         watch::Event::Created(new) => Event::Created(Resource::clone(&new)),
-        watch::Event::Updated(_, new) => Event::Updated(Resource::clone(&new)),
+        watch::Event::Updated(old, new) => Event::Updated {
+            new: Resource::clone(&new),
+            old: Some(Resource::clone(&old)),
+        },
         watch::Event::Destroyed(last) => Event::Destroyed(Resource::clone(&last)),
         watch::Event::Bootstrapped => Event::Bootstrapped,
     }

@@ -235,6 +235,7 @@ impl Hypervisor for Proxmox {
                 template: row.vm.config.get("template").is_some_and(|v| v == "1"),
                 tags: row.vm.tags().into_iter().map(str::to_owned).collect(),
                 lock: row.vm.lock.clone(),
+                ha_state: row.vm.ha_state.clone(),
             });
             Ok(rows.collect())
         })
@@ -354,6 +355,10 @@ impl Hypervisor for Proxmox {
                 .cloned()
                 .collect())
         })
+    }
+
+    async fn all_pci_devices(&self, node: &str) -> PortResult<Vec<PciDevice>> {
+        self.on(|cluster, caller, _| Ok(cluster.pci_devices(caller, node)?.to_vec()))
     }
 
     async fn pci_mappings(&self, check_node: Option<&str>) -> PortResult<Vec<PciMapping>> {

@@ -239,6 +239,13 @@ impl State {
         self.gateway.accept_key(keys::UNIFI_KEY, "admin");
         self.gateway
             .accept_key(keys::UNIFI_READONLY_KEY, "readonly");
+        let (username, password) = keys::UNIFI_ACCOUNT;
+        let account = gateway::Account {
+            password: password.to_owned(),
+            role: "admin".to_owned(),
+            second_factor: false,
+        };
+        self.gateway.console.accept(username, account);
     }
 
     fn set_wall_zero(&mut self, wall_zero: SystemTime) {

@@ -90,6 +90,18 @@ impl Lab {
             for (id, secret) in &tokens {
                 cluster.accept_token_with(&format!("{id}={secret}"), grants_of(id));
             }
+            for (user, password, grants, second_factor) in [
+                (
+                    "toolkit@pve",
+                    "labpass-toolkit",
+                    everywhere(OPERATOR),
+                    false,
+                ),
+                ("root@pam", "labpass-root", Grants::new(), false),
+                ("tfa@pve", "labpass-tfa", Grants::new(), true),
+            ] {
+                cluster.accept_user(user, password, grants, second_factor);
+            }
         });
         Self {
             world,
@@ -143,6 +155,28 @@ impl Lab {
             .unwrap()
             .to_owned();
         self.pairs.learn(&theirs, answer["data"].as_str().unwrap());
+    }
+
+    /// A login whose ticket stands in recorded headers, but which was not recorded itself.
+    pub(crate) async fn log_in_as(&mut self, record: &Recorded, user: &str, password: &str) {
+        let body = format!("username={user}&password={password}");
+        let form = "application/x-www-form-urlencoded".to_owned();
+        let headers = [("Content-Type".to_owned(), form)];
+        let path = "/api2/json/access/ticket";
+        let response = self.send(Method::POST, path, &headers, &body).await;
+        let answer: Value = serde_json::from_slice(&response.body).unwrap();
+        let header = |name: &str| {
+            let found = record.headers.iter().find(|(key, _)| key == name);
+            found.unwrap().1.clone()
+        };
+        let cookie = header("Cookie").replace('+', "%2B");
+        let (_, theirs) = url::form_urlencoded::parse(cookie.as_bytes())
+            .next()
+            .unwrap();
+        self.pairs
+            .learn(&theirs, answer["data"]["ticket"].as_str().unwrap());
+        let csrf = answer["data"]["CSRFPreventionToken"].as_str().unwrap();
+        self.pairs.learn(&header("CSRFPreventionToken"), csrf);
     }
 
     /// A power action, followed to its end.

@@ -75,6 +75,26 @@ impl<'a> Checked<'a> {
     }
 }
 
+impl NewDnsRecord {
+    /// The record as it is compared and sent: the name in lower case without a final dot, addresses in their shortest
+    /// spelling.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for names, values, types and TTLs that no API takes, as
+    /// [`create_dns_record`](crate::Client::create_dns_record) would say.
+    pub fn normalized(&self) -> Result<Self, Error> {
+        let Checked {
+            name, value, ttl, ..
+        } = Checked::new(self)?;
+        Ok(Self {
+            name,
+            record_type: self.record_type.clone(),
+            value,
+            ttl,
+        })
+    }
+}
+
 fn text(text: &str) -> Result<String, Error> {
     let fits = !text.is_empty() && text.len() + 2 <= TEXT_MAX && !text.contains('"');
     if !fits || text.chars().any(char::is_control) {

@@ -1,6 +1,8 @@
 //! From an answer to rows or an error: the envelopes and error bodies of the three families and of the proxy.
 
-use api_transport::{Bytes, Response, redact};
+use std::time::Duration;
+
+use api_transport::{Bytes, HeaderMap, Response, redact};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -55,12 +57,14 @@ impl Answer {
                 message: Some("a web page came instead of JSON".to_owned()),
                 ..Refusal::default()
             }))),
-            200..=299 => Ok(Self { call, status, body }),
-            _ => Err(Error::from_refusal(refusal(
-                call,
-                status,
-                if html { &[] } else { &body },
-            ))),
+            200..=299 => match wrapped_status(&body) {
+                Some(status) => Err(Error::from_refusal(refusal(call, status, &body))),
+                None => Ok(Self { call, status, body }),
+            },
+            _ => Err(Error::from_refusal(Refusal {
+                retry_after: retry_after(&headers),
+                ..refusal(call, status, if html { &[] } else { &body })
+            })),
         }
     }
 
@@ -94,6 +98,28 @@ impl Answer {
             }))),
         }
     }
+}
+
+/// UniFi OS reports some of its own refusals with status 200: `{"error":{"code":401,…}}`.
+fn wrapped_status(body: &[u8]) -> Option<u16> {
+    #[derive(Deserialize)]
+    struct Wrapped {
+        error: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        code: u16,
+    }
+    if !body.trim_ascii_start().starts_with(b"{\"error\"") {
+        return None;
+    }
+    let wrapped: Wrapped = serde_json::from_slice(body).ok()?;
+    Some(wrapped.error.code).filter(|code| (400..600).contains(code))
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("retry-after")?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn is_html(content_type: Option<&[u8]>, body: &[u8]) -> bool {
@@ -140,6 +166,7 @@ fn refusal(call: String, status: u16, body: &[u8]) -> Refusal {
         message,
         fields: names,
         request_id: text("requestId"),
+        retry_after: None,
     }
 }
 
@@ -169,5 +196,6 @@ fn legacy(call: String, status: u16, meta: &Map<String, Value>) -> Refusal {
         message: Some(redact(&message, TEXT_MAX)).filter(|message| !message.is_empty()),
         fields: echoed().map(|(name, _)| redact(name, ECHO_MAX)).collect(),
         request_id: None,
+        retry_after: None,
     }
 }

@@ -1,10 +1,12 @@
 //! Bodies of `integration/v1/…`. Requests are strict: one property too many is refused.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 
 use super::lenient;
 use crate::parse::fold_name;
-use crate::{DnsRecord, RecordType};
+use crate::{ConnectedClient, DnsRecord, Mac, NetworkOverview, RecordType};
 
 #[derive(Deserialize)]
 pub(crate) struct Info {
@@ -27,6 +29,66 @@ pub(crate) struct SiteRow {
     pub(crate) id: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) internal_reference: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ConnectedRow {
+    #[serde(deserialize_with = "lenient::text")]
+    id: Option<String>,
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    kind: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    connected_at: Option<String>,
+    #[serde(deserialize_with = "lenient::ipv4")]
+    ip_address: Option<Ipv4Addr>,
+    #[serde(deserialize_with = "lenient::mac")]
+    mac_address: Option<Mac>,
+}
+
+impl ConnectedRow {
+    pub(crate) fn into_client(self) -> Option<ConnectedClient> {
+        Some(ConnectedClient {
+            id: self.id?,
+            kind: self.kind?,
+            name: self.name,
+            mac: self.mac_address,
+            ip: self.ip_address,
+            connected_at: self.connected_at,
+        })
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct OverviewRow {
+    #[serde(deserialize_with = "lenient::text")]
+    id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    management: Option<String>,
+    #[serde(deserialize_with = "lenient::flag")]
+    enabled: bool,
+    #[serde(rename = "default", deserialize_with = "lenient::flag")]
+    is_default: bool,
+    #[serde(deserialize_with = "lenient::number")]
+    vlan_id: Option<u64>,
+}
+
+impl OverviewRow {
+    pub(crate) fn into_network(self) -> Option<NetworkOverview> {
+        Some(NetworkOverview {
+            id: self.id?,
+            name: self.name.unwrap_or_default(),
+            management: self.management.unwrap_or_default(),
+            enabled: self.enabled,
+            is_default: self.is_default,
+            vlan: self.vlan_id.and_then(|vlan| u16::try_from(vlan).ok()),
+        })
+    }
 }
 
 #[derive(Deserialize, Default)]

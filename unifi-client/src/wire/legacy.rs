@@ -5,7 +5,10 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use super::lenient;
-use crate::{ActiveClient, ClientPatch, ClientRecord, DhcpServer, Mac, Network, NewClient, Site};
+use crate::{
+    Account, ActiveClient, ClientPatch, ClientRecord, DhcpServer, Mac, Network, NewClient, Site,
+    UserGroup, Wan,
+};
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -32,6 +35,62 @@ impl SiteRow {
             uuid: self.external_id,
         })
     }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct AccountRow {
+    #[serde(deserialize_with = "lenient::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "lenient::flag")]
+    is_super: bool,
+    #[serde(deserialize_with = "lenient::flag")]
+    is_owner: bool,
+}
+
+impl AccountRow {
+    pub(crate) fn into_account(self) -> Option<Account> {
+        Some(Account {
+            name: self.name?,
+            is_super: self.is_super,
+            is_owner: self.is_owner,
+        })
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct UserGroupRow {
+    #[serde(rename = "_id", deserialize_with = "lenient::text")]
+    id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    name: Option<String>,
+    /// -1, which is no number here, is no limit.
+    #[serde(deserialize_with = "lenient::number")]
+    qos_rate_max_down: Option<u64>,
+    #[serde(deserialize_with = "lenient::number")]
+    qos_rate_max_up: Option<u64>,
+}
+
+impl UserGroupRow {
+    pub(crate) fn into_group(self) -> Option<UserGroup> {
+        Some(UserGroup {
+            id: self.id?,
+            name: self.name.unwrap_or_default(),
+            download: self.qos_rate_max_down,
+            upload: self.qos_rate_max_up,
+        })
+    }
+}
+
+/// The part of `/status` that anybody may read.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct StatusMeta {
+    #[serde(deserialize_with = "lenient::maybe_flag")]
+    pub(crate) up: Option<bool>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) server_version: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -107,6 +166,8 @@ pub(crate) struct NetworkRow {
     wan_ipv6_dns2: Option<String>,
     #[serde(deserialize_with = "lenient::number")]
     pub(crate) wan_failover_priority: Option<u64>,
+    #[serde(deserialize_with = "lenient::text")]
+    wan_type: Option<String>,
 }
 
 impl NetworkRow {
@@ -129,6 +190,21 @@ impl NetworkRow {
             v4_set
                 .chain(v6_set.into_iter().flatten().filter(|_| v6))
                 .collect()
+        })
+    }
+
+    /// `None` for rows that are no uplink.
+    pub(crate) fn into_wan(self, provider: Option<String>) -> Option<Wan> {
+        if self.purpose.as_deref() != Some("wan") {
+            return None;
+        }
+        Some(Wan {
+            id: self.id.clone()?,
+            name: self.name.clone().unwrap_or_default(),
+            kind: self.wan_type.clone(),
+            failover_priority: self.wan_failover_priority,
+            resolvers: self.resolvers(),
+            provider,
         })
     }
 
@@ -272,6 +348,10 @@ pub(crate) struct UserBody<'a> {
     fixed_ip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     network_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local_dns_record_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local_dns_record: Option<&'a str>,
 }
 
 /// The flag goes with a note that says something; one that is cleared leaves it as it is.
@@ -289,6 +369,8 @@ impl<'a> From<&'a NewClient> for UserBody<'a> {
             use_fixedip: Some(true),
             fixed_ip: Some(client.fixed_ip.to_string()),
             network_id: Some(&client.network_id),
+            local_dns_record_enabled: client.local_dns.as_ref().map(|_| true),
+            local_dns_record: client.local_dns.as_deref(),
         }
     }
 }
@@ -308,6 +390,12 @@ impl<'a> From<&'a ClientPatch> for UserBody<'a> {
                     .unwrap_or_default()
             }),
             network_id: patch.network_id.as_deref(),
+            // Switch and name go together as well: the name alone is echoed and not served.
+            local_dns_record_enabled: patch.local_dns.as_ref().map(Option::is_some),
+            local_dns_record: patch
+                .local_dns
+                .as_ref()
+                .map(|name| name.as_deref().unwrap_or_default()),
         }
     }
 }

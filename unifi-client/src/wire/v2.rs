@@ -4,9 +4,40 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use super::legacy::NetworkRow;
 use super::lenient;
 use crate::parse::fold_name;
-use crate::{DnsRecord, Lease, Mac, PastClient, RecordType};
+use crate::{DnsRecord, Lease, Mac, PastClient, RecordType, Wan};
+
+/// An uplink: the row of `rest/networkconf`, and what the console found out.
+#[derive(Deserialize)]
+pub(crate) struct WanRow {
+    pub(crate) configuration: NetworkRow,
+    #[serde(default)]
+    pub(crate) details: Option<WanDetails>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct WanDetails {
+    pub(crate) service_provider: Option<ServiceProvider>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct ServiceProvider {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) name: Option<String>,
+}
+
+impl WanRow {
+    pub(crate) fn into_wan(self) -> Option<Wan> {
+        let provider = self
+            .details
+            .and_then(|details| details.service_provider?.name);
+        self.configuration.into_wan(provider)
+    }
+}
 
 #[derive(Deserialize, Default)]
 #[serde(default)]

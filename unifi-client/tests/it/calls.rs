@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use unifi_client::{Client, ClientPatch, Error};
+use unifi_client::{Client, ClientPatch, Error, Filter};
 
 use crate::fake::{Fake, KEY, MAC, brief};
 
@@ -88,8 +88,6 @@ fn settings_that_cannot_work_are_refused_before_anything_is_sent() {
             "{endpoint} {key:?} {site}"
         );
     }
-    let error = Client::builder("https://192.0.2.1").build().unwrap_err();
-    assert_eq!(brief(&error), "Invalid 0 - [api_key]");
 }
 
 #[tokio::test]
@@ -333,7 +331,7 @@ async fn the_version_comes_from_either_api() {
 
 #[tokio::test]
 async fn writes_go_one_after_the_other_and_reads_four_at_a_time() {
-    let fake = Fake::always(200, &rows(&json!([])));
+    let fake = Fake::always(200, rows(&json!([])));
     let client = fake.client();
     let patch = ClientPatch {
         name: Some("n".into()),
@@ -344,4 +342,66 @@ async fn writes_go_one_after_the_other_and_reads_four_at_a_time() {
     let (read, written) = tokio::join!(reads, writes);
     assert!(read.iter().all(Result::is_ok) && written.iter().all(Result::is_ok));
     assert_eq!(fake.most(), (4, 1));
+}
+
+#[tokio::test]
+async fn filters_are_escaped_and_go_with_every_page() {
+    let site = "88f7af54-0000-4000-8000-000000000001";
+    let row = |at: usize| json!({"id": format!("c{at}"), "type": "WIRED", "name": "n"});
+    let page = |offset: usize, count: usize| {
+        let data: Vec<_> = (offset..offset + count).map(row).collect();
+        json!({"offset": offset, "limit": 200, "count": count, "totalCount": 201, "data": data})
+            .to_string()
+    };
+    let sites = json!({"offset": 0, "limit": 200, "count": 1, "totalCount": 1,
+        "data": [{"id": site, "internalReference": "default"}]});
+    let clients = format!("GET /integration/v1/sites/{site}/clients?offset=");
+    let filter = "filter=and%28name.eq%28%27Ann%27%27s+%26+Bob%27%29%2Cnot%28name.like%28%27*%5C.lan%27%29%29%29";
+    let fake = Fake::new()
+        .on(
+            "GET /integration/v1/sites?offset=0&limit=200",
+            200,
+            sites.to_string(),
+        )
+        .on(&format!("{clients}0&limit=200&{filter}"), 200, page(0, 200))
+        .on(
+            &format!("{clients}200&limit=200&{filter}"),
+            200,
+            page(200, 1),
+        );
+    let wanted = Filter::equal("name", "Ann's & Bob")
+        .unwrap()
+        .and(&Filter::like("name", "*.lan").unwrap().negate());
+    let found = fake.client().connected_clients(Some(&wanted)).await;
+    let found = found.unwrap();
+    assert_eq!((found.len(), found[200].id.as_str()), (201, "c200"));
+
+    let either = Filter::absent("a").map(|a| a.or(&Filter::absent("b").unwrap()));
+    for (shown, expected) in [
+        (Filter::equal("a", true), Some("a.eq(true)")),
+        (Filter::equal("a.b", -3), Some("a.b.eq(-3)")),
+        (Filter::any_of("a", ["x", "y'"]), Some("a.in('x','y''')")),
+        (either, Some("or(a.isNull(),b.isNull())")),
+        (Filter::any_of::<&str>("a", []), None),
+        (Filter::equal("a')", "x"), None),
+        (Filter::equal("a..b", "x"), None),
+        (Filter::equal("", "x"), None),
+    ] {
+        let shown = shown.ok().map(|filter| filter.to_string());
+        assert_eq!(shown.as_deref(), expected);
+    }
+}
+
+#[test]
+fn a_client_may_go_anywhere() {
+    fn anywhere<T: Send + Sync + Clone + 'static>() {}
+    fn goes<T: Send>(_: T) {}
+    fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
+    anywhere::<Client>();
+    is_error::<Error>();
+    let client = Fake::new().client();
+    goes(client.version());
+    goes(client.dns_records());
+    goes(client.platform());
+    goes(client.update_client(ID, MAC, &ClientPatch::default()));
 }

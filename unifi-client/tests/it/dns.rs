@@ -1,7 +1,7 @@
 //! DNS records by either API, against answers of our own writing.
 
 use serde_json::{Value, json};
-use unifi_client::{DnsFamily, NewDnsRecord, RecordType};
+use unifi_client::{Family, NewDnsRecord, RecordType};
 
 use crate::fake::{Fake, brief};
 
@@ -69,8 +69,8 @@ async fn both_apis_list_the_same_records() {
         {"_id": "d", "record_type": "MX", "enabled": true, "key": "home.example", "value": "mx.home.example", "priority": 10},
     ]));
     for (fake, first_id, family) in [
-        (by_policies, UUID, DnsFamily::Policies),
-        (by_static, OBJECT, DnsFamily::StaticDns),
+        (by_policies, UUID, Family::Integration),
+        (by_static, OBJECT, Family::V2),
     ] {
         let client = fake.client();
         assert_eq!(client.dns_family(), None);
@@ -119,11 +119,7 @@ async fn only_a_found_integration_api_is_remembered() {
         .on(SITES, 200, page(&json!([{"id": "88f7af54-0000-4000-8000-000000000001", "internalReference": "default"}]), 0, 1))
         .on(&list(0), 200, page(&json!([]), 0, 0));
     let client = fake.client();
-    for family in [
-        DnsFamily::StaticDns,
-        DnsFamily::StaticDns,
-        DnsFamily::Policies,
-    ] {
+    for family in [Family::V2, Family::V2, Family::Integration] {
         client.dns_records().await.unwrap();
         assert_eq!(client.dns_family(), Some(family));
     }
@@ -136,7 +132,7 @@ async fn only_a_found_integration_api_is_remembered() {
     let client = fake.client();
     client.dns_records().await.unwrap();
     client.dns_records().await.unwrap();
-    assert_eq!(client.dns_family(), Some(DnsFamily::StaticDns));
+    assert_eq!(client.dns_family(), Some(Family::V2));
     assert_eq!(fake.calls().iter().filter(|call| *call == INFO).count(), 2);
 
     let neither = Fake::new()

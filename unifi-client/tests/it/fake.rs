@@ -9,7 +9,7 @@ use api_transport::{Bytes, Clock, Error, Exchange, ExchangeResponse, HeaderMap, 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use serde_json::Value;
-use unifi_client::{Client, Mac};
+use unifi_client::{Client, Mac, Platform};
 
 pub(crate) const KEY: &str = "canary-api-key-0123456789";
 pub(crate) const MAC: Mac = Mac([0xbc, 0x24, 0x11, 0, 0, 1]);
@@ -29,16 +29,21 @@ struct Gauge {
     most: AtomicUsize,
 }
 
-type Canned = (u16, &'static str, String);
+/// Status, headers, body.
+type Canned = (u16, Vec<(&'static str, String)>, Bytes);
+
+const JSON: &str = "application/json;charset=UTF-8";
+pub(crate) const PASSWORD: &str = "canary-password-0123456789";
 
 /// Answers by `METHOD path`; several of one call are given in turn, the last one stays.
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
     answers: Mutex<HashMap<String, VecDeque<Canned>>>,
-    otherwise: Option<Canned>,
+    otherwise: Mutex<Option<Canned>>,
     seen: Mutex<Vec<Seen>>,
     reads: Gauge,
     writes: Gauge,
+    hurried: bool,
 }
 
 impl Fake {
@@ -46,22 +51,30 @@ impl Fake {
         Arc::default()
     }
 
-    /// The same answer to everything.
-    pub(crate) fn always(status: u16, body: &str) -> Arc<Self> {
+    /// One whose answers are there at once.
+    pub(crate) fn at_once() -> Arc<Self> {
         Arc::new(Self {
-            otherwise: Some((status, "application/json", body.to_owned())),
+            hurried: true,
             ..Self::default()
         })
     }
 
-    /// `call`: method and path below `/proxy/network`.
+    /// The same answer to everything.
+    pub(crate) fn always(status: u16, body: impl Into<Bytes>) -> Arc<Self> {
+        Arc::new(Self {
+            otherwise: Mutex::new(Some(canned(status, JSON, body))),
+            ..Self::default()
+        })
+    }
+
+    /// `call`: method and path below `/proxy/network`; with `@` before the path where there is no such prefix.
     pub(crate) fn on(
         self: &Arc<Self>,
         call: &str,
         status: u16,
-        body: impl Into<String>,
+        body: impl Into<Bytes>,
     ) -> Arc<Self> {
-        self.typed(call, status, "application/json;charset=UTF-8", body)
+        self.typed(call, status, JSON, body)
     }
 
     pub(crate) fn typed(
@@ -69,15 +82,58 @@ impl Fake {
         call: &str,
         status: u16,
         content_type: &'static str,
-        body: impl Into<String>,
+        body: impl Into<Bytes>,
     ) -> Arc<Self> {
+        self.push(call, canned(status, content_type, body))
+    }
+
+    /// An answer with headers of its own.
+    pub(crate) fn with(
+        self: &Arc<Self>,
+        call: &str,
+        status: u16,
+        body: impl Into<Bytes>,
+        headers: &[(&'static str, &str)],
+    ) -> Arc<Self> {
+        let mut canned = canned(status, JSON, body);
+        let more = headers
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        canned.1.extend(more);
+        self.push(call, canned)
+    }
+
+    /// What all other calls are answered.
+    pub(crate) fn or(self: &Arc<Self>, status: u16, body: impl Into<Bytes>) -> Arc<Self> {
+        *self.otherwise.lock().unwrap() = Some(canned(status, JSON, body));
+        self.clone()
+    }
+
+    fn push(self: &Arc<Self>, call: &str, canned: Canned) -> Arc<Self> {
         let mut answers = self.answers.lock().unwrap();
         answers
             .entry(call.to_owned())
             .or_default()
-            .push_back((status, content_type, body.into()));
+            .push_back(canned);
         drop(answers);
         self.clone()
+    }
+
+    /// A client with a login; pauses are kept in `pauses`.
+    pub(crate) fn login(
+        self: &Arc<Self>,
+        platform: Option<Platform>,
+        clock: Arc<dyn Clock>,
+    ) -> Client {
+        let builder = Client::builder("https://192.0.2.1")
+            .exchange(self.clone())
+            .clock(clock)
+            .login("operator", PASSWORD.to_owned().into());
+        let builder = match platform {
+            Some(platform) => builder.platform(platform),
+            None => builder,
+        };
+        builder.build().unwrap()
     }
 
     pub(crate) fn client(self: &Arc<Self>) -> Client {
@@ -122,7 +178,7 @@ impl Exchange for Fake {
         let path = request.uri().path_and_query().unwrap().as_str();
         let below = path
             .strip_prefix("/proxy/network")
-            .unwrap_or_else(|| panic!("{path} is outside the application"));
+            .map_or_else(|| format!("@{path}"), str::to_owned);
         let call = format!("{} {below}", request.method());
         let body = serde_json::from_slice(request.body()).unwrap_or(Value::Null);
         self.seen.lock().unwrap().push(Seen {
@@ -140,13 +196,13 @@ impl Exchange for Fake {
             Ordering::SeqCst,
         );
         // Long enough for everybody else to get in between, were they let.
-        for _ in 0..20 {
+        for _ in 0..if self.hurried { 0 } else { 20 } {
             tokio::task::yield_now().await;
         }
         gauge.now.fetch_sub(1, Ordering::SeqCst);
-        let (status, content_type, body) = {
+        let (status, sent, body) = {
             let mut answers = self.answers.lock().unwrap();
-            match (answers.get_mut(&call), &self.otherwise) {
+            match (answers.get_mut(&call), &*self.otherwise.lock().unwrap()) {
                 (Some(queue), _) if queue.len() > 1 => queue.pop_front().unwrap(),
                 (Some(queue), _) => queue[0].clone(),
                 (None, Some(canned)) => canned.clone(),
@@ -154,8 +210,10 @@ impl Exchange for Fake {
             }
         };
         let mut headers = HeaderMap::new();
-        headers.insert("content-type", HeaderValue::from_static(content_type));
-        let body = stream::once(async move { Ok(Bytes::from(body)) }).boxed();
+        for (name, value) in sent {
+            headers.append(name, HeaderValue::from_str(&value).unwrap());
+        }
+        let body = stream::once(async move { Ok(body) }).boxed();
         Ok(ExchangeResponse {
             status,
             reason: String::new(),
@@ -165,9 +223,17 @@ impl Exchange for Fake {
     }
 }
 
+fn canned(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Canned {
+    (
+        status,
+        vec![("content-type", content_type.to_owned())],
+        body.into(),
+    )
+}
+
 /// Every pause is over at once.
 #[derive(Debug)]
-struct NoWait;
+pub(crate) struct NoWait;
 
 impl Clock for NoWait {
     fn now(&self) -> Duration {

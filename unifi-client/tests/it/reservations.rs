@@ -128,6 +128,7 @@ async fn a_reservation_is_made_with_switch_address_and_network() {
         note: Some("ours".into()),
         fixed_ip: [172, 16, 8, 11].into(),
         network_id: NETWORK.into(),
+        local_dns: None,
     };
     let fake = Fake::new().on(post, 200, rows(&json!([user()])));
     fake.client().create_client(&client).await.unwrap();

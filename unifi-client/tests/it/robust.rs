@@ -79,7 +79,7 @@ fn answer() -> impl Strategy<Value = Value> {
 
 /// Makes every call; each is answered by `body`.
 async fn call_all(status: u16, body: &str) {
-    let fake = Fake::always(status, body);
+    let fake = Fake::always(status, body.to_owned());
     let client = fake.client();
     let record = new("n.example", RecordType::A, "10.0.0.1", 0);
     let reservation = NewClient {
@@ -88,6 +88,7 @@ async fn call_all(status: u16, body: &str) {
         note: None,
         fixed_ip: [10, 0, 0, 1].into(),
         network_id: "1".into(),
+        local_dns: None,
     };
     let patch = ClientPatch {
         fixed_ip: Some(None),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use regex::Regex;
 use serde_json::{Map, Value, json};
-use unifi_client::{ClientPatch, NewClient, NewDnsRecord, RecordType};
+use unifi_client::{ClientPatch, Filter, NewClient, NewDnsRecord, RecordType};
 
 use crate::dns::new;
 use crate::fake::{Fake, MAC};
@@ -239,6 +239,7 @@ async fn user_writes() -> Vec<(String, Value)> {
         note: Some("n".into()),
         fixed_ip: [10, 0, 0, 9].into(),
         network_id: "65aa00000000000000000001".into(),
+        local_dns: Some("n.home.example".into()),
     };
     client.create_client(&reservation).await.unwrap();
     let set = ClientPatch {
@@ -250,6 +251,7 @@ async fn user_writes() -> Vec<(String, Value)> {
         fixed_ip: Some(None),
         note: Some(String::new()),
         name: Some(String::new()),
+        local_dns: Some(None),
         ..ClientPatch::default()
     };
     client.update_client(id, MAC, &set).await.unwrap();
@@ -375,4 +377,57 @@ async fn static_records_are_written_whole() {
             }
         }
     }
+}
+
+/// Names of the fields that a struct of the client reads or writes, as they are on the wire.
+fn fields_of(source: &str, name: &str) -> Vec<String> {
+    let (_, rest) = source.split_once(&format!("struct {name}")).unwrap();
+    let body = rest.split("\n}").next().unwrap();
+    let field = Regex::new(r"(?m)^    (?:pub\(crate\) )?(\w+): ").unwrap();
+    field
+        .captures_iter(body)
+        .map(|found| found[1].to_owned())
+        .collect()
+}
+
+#[test]
+fn what_is_read_of_networks_and_records_are_the_vendors_fields() {
+    let Some(directory) = directory() else { return };
+    let source = include_str!("../../src/wire/legacy.rs");
+    for (file, name, own, least) in [
+        ("95", "NetworkRow", &["id"][..], 25),
+        // Read only, so no setting: what was seen of a client.
+        ("94", "UserRow", &["id", "last_seen", "last_ip", "ip"], 9),
+    ] {
+        let vendor = json_file(&directory, file);
+        let fields = fields_of(source, name);
+        assert!(fields.len() >= least, "{name}: {fields:?}");
+        for field in fields {
+            assert!(
+                own.contains(&field.as_str()) || vendor.get(&field).is_some(),
+                "{name}.{field} is no field of the vendor's"
+            );
+        }
+    }
+}
+
+#[test]
+fn filters_name_what_the_vendor_lets_be_filtered() {
+    let Some(directory) = directory() else { return };
+    let document = json_file(&directory, "90").to_string();
+    for (property, filter) in [
+        (
+            "macAddress",
+            Filter::equal("macAddress", "bc:24:11:00:00:01"),
+        ),
+        ("access.type", Filter::equal("access.type", "GUEST")),
+        ("vlanId", Filter::any_of("vlanId", [20, 30])),
+    ] {
+        assert!(document.contains(property), "{property}");
+        let shown = filter.unwrap().to_string();
+        assert!(shown.starts_with(property), "{shown}");
+    }
+    // An example of the vendor's own.
+    let guests = Filter::equal("access.type", "GUEST").unwrap().to_string();
+    assert!(document.contains(&guests), "{guests}");
 }

@@ -122,7 +122,7 @@ async fn tokens_of_the_others() {
     // Unknown to the gateway.
     insta::assert_snapshot!(refused(&site, |_| (), |apply| { apply.env("UNIFI_API_KEY", "hunter2"); }).await, @r"
     exit 5
-    error: unifi: the gateway does not accept the API key: GET /api/self/sites: status 401: Unauthorized
+    error: unifi: the gateway does not accept the credential: GET /api/self/sites: status 401: Unauthorized
       --> bootstrap.yaml:13:3
        |
     13 |   endpoint: https://127.0.0.1:PORT
@@ -157,7 +157,7 @@ async fn tokens_of_the_others() {
       |
       = hint: take the key of this Omni, or make a new one: `omnictl serviceaccount create NAME --role Operator --use-user-role=false`
 
-    error: unifi: the gateway does not accept the API key: GET /api/self/sites: status 401: Unauthorized
+    error: unifi: the gateway does not accept the credential: GET /api/self/sites: status 401: Unauthorized
       --> bootstrap.yaml:13:3
        |
     13 |   endpoint: https://127.0.0.1:PORT

@@ -105,7 +105,7 @@ fn features(gathered: &Gathered<'_>, wanted: &Cluster, options: ExportOptions) -
     // Naming the interval switches backups on; omnictl does so even where they are off.
     if options.omnictl || backup.enabled {
         let mut interval = Fields::default();
-        interval.text("interval", &go_interval(&backup.interval));
+        interval.text("interval", &go_interval(backup.interval.as_str()));
         fields.nested("backupConfiguration", interval);
     }
     fields

@@ -66,7 +66,11 @@ fn by_id(patch: &Resource) -> Result<Value, ExportError> {
     let mut fields = Fields::default();
     fields.text("idOverride", patch.id());
     fields.descriptors(&patch.metadata);
-    inline("inline", &spec::<ConfigPatch>(patch)?.data, &mut fields);
+    inline(
+        "inline",
+        spec::<ConfigPatch>(patch)?.data.expose(),
+        &mut fields,
+    );
     Ok(fields.into_value())
 }
 
@@ -78,7 +82,11 @@ fn named(patch: &Resource, id: Option<&str>) -> Result<Value, ExportError> {
     fields.text("idOverride", id.unwrap_or_default());
     fields.map("labels", &of_user(&patch.metadata.labels));
     fields.map("annotations", &annotations);
-    inline("inline", &spec::<ConfigPatch>(patch)?.data, &mut fields);
+    inline(
+        "inline",
+        spec::<ConfigPatch>(patch)?.data.expose(),
+        &mut fields,
+    );
     Ok(fields.into_value())
 }
 
@@ -136,7 +144,7 @@ fn one_manifest(
         (None, None) => manifest.id().to_owned(),
     };
     let mut fields = Fields::default();
-    inline("inline", &group.data, &mut fields);
+    inline("inline", group.data.expose(), &mut fields);
     fields.map("labels", &of_user(&manifest.metadata.labels));
     fields.map("annotations", &annotations);
     fields.put("name", Value::Text(name));
@@ -186,6 +194,6 @@ fn health_check(
     if !wanted.job.is_empty() {
         inline("job", &wanted.job, &mut fields);
     }
-    fields.text("interval", &go_interval(&wanted.interval));
+    fields.text("interval", &go_interval(wanted.interval.as_str()));
     Ok(fields.into_value())
 }

@@ -13,7 +13,10 @@ type Pair = (Value, Value);
 /// they were written in, and an inconsistent comparison cannot upset the sort.
 pub(super) fn sort(pairs: Vec<Pair>) -> Vec<Pair> {
     let mut pairs = pairs;
-    pairs.sort_by_cached_key(|(key, _)| (rank(key), super::writer::key_text(key)));
+    if pairs.len() < 2 {
+        return pairs;
+    }
+    pairs.sort_by_cached_key(|(key, _)| (rank(key), super::writer::key_text(key).into_owned()));
     merge_sort(pairs)
 }
 
@@ -28,7 +31,7 @@ pub(super) fn unique(pairs: Vec<Pair>) -> Vec<Pair> {
         );
         let is_nan = matches!(&key, Value::Float(float) if float.is_nan());
         if is_number && !is_nan {
-            let place = places.entry((rank(&key), super::writer::key_text(&key)));
+            let place = places.entry((rank(&key), super::writer::key_text(&key).into_owned()));
             match place {
                 Entry::Occupied(place) => {
                     kept[*place.get()] = (key, value);

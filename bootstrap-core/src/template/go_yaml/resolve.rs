@@ -24,37 +24,41 @@ pub(super) fn resolve(scalar: &Scalar) -> Value {
 
 /// The value of unquoted text.
 pub(super) fn plain(text: &str) -> Value {
+    other_than_text(text).unwrap_or_else(|| Value::Text(text.to_owned()))
+}
+
+/// The value of unquoted text that is no string.
+fn other_than_text(text: &str) -> Option<Value> {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" => return Value::Bool(true),
-        "false" | "False" | "FALSE" => return Value::Bool(false),
-        ".nan" | ".NaN" | ".NAN" => return Value::Float(f64::NAN),
+        "" | "~" | "null" | "Null" | "NULL" => return Some(Value::Null),
+        "true" | "True" | "TRUE" => return Some(Value::Bool(true)),
+        "false" | "False" | "FALSE" => return Some(Value::Bool(false)),
+        ".nan" | ".NaN" | ".NAN" => return Some(Value::Float(f64::NAN)),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => {
-            return Value::Float(f64::INFINITY);
+            return Some(Value::Float(f64::INFINITY));
         }
-        "-.inf" | "-.Inf" | "-.INF" => return Value::Float(f64::NEG_INFINITY),
-        "-0" | "-0.0" => return Value::Float(-0.0),
+        "-.inf" | "-.Inf" | "-.INF" => return Some(Value::Float(f64::NEG_INFINITY)),
+        "-0" | "-0.0" => return Some(Value::Float(-0.0)),
         _ => {}
     }
-    let number = match text.as_bytes().first() {
+    match text.as_bytes().first() {
         Some(b'.') => fraction(text),
         Some(b'+' | b'-' | b'0'..=b'9') => match timestamp::normalise(text) {
             Some(time) => Some(Value::Time(time)),
             None => numeric(text),
         },
         _ => None,
-    };
-    number.unwrap_or_else(|| Value::Text(text.to_owned()))
+    }
 }
 
 /// The tag of unquoted text.
 pub(super) fn tag(text: &str) -> &'static str {
-    match plain(text) {
-        Value::Null => "!!null",
-        Value::Bool(_) => "!!bool",
-        Value::Int(_) => "!!int",
-        Value::Float(_) => "!!float",
-        Value::Time(_) => "!!timestamp",
+    match other_than_text(text) {
+        Some(Value::Null) => "!!null",
+        Some(Value::Bool(_)) => "!!bool",
+        Some(Value::Int(_)) => "!!int",
+        Some(Value::Float(_)) => "!!float",
+        Some(Value::Time(_)) => "!!timestamp",
         _ if text == "<<" => "!!merge",
         _ => "!!str",
     }
@@ -91,7 +95,7 @@ pub(in crate::template) fn is_base64(text: &str) -> bool {
 /// Whether unquoted text stays the string it is.
 pub(super) fn is_string(text: &str) -> bool {
     // A merge key is told apart by the caller, which quotes it anyway.
-    matches!(plain(text), Value::Text(_))
+    other_than_text(text).is_none()
 }
 
 fn numeric(text: &str) -> Option<Value> {

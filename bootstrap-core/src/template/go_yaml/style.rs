@@ -87,6 +87,15 @@ fn analyse(text: &str) -> Traits {
             block: false,
         };
     }
+    if is_word(text) {
+        return Traits {
+            multiline: false,
+            plain: true,
+            plain_in_flow: true,
+            single: true,
+            block: true,
+        };
+    }
     let characters: Vec<char> = text.chars().collect();
     let last = characters.len() - 1;
     let mut indicators = text.starts_with("---") || text.starts_with("...");
@@ -132,6 +141,15 @@ fn analyse(text: &str) -> Traits {
         single: !unquotable,
         block: !(characters[last] == ' ' || space_then_break || special),
     }
+}
+
+/// Nearly all texts are names, versions and numbers, which allow everything.
+fn is_word(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_./-".contains(&byte))
 }
 
 pub(super) fn is_break(character: char) -> bool {

@@ -1,5 +1,6 @@
 //! Writes values, keeping the few facts about the line that decide where breaks and spaces go.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::style::{self, Style};
@@ -157,6 +158,14 @@ impl Writer {
 
     /// The body of plain and single-quoted text.
     fn folded(&mut self, text: &str, fold: bool, quoted: bool) {
+        // Most texts have nothing to fold at.
+        if text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'\'')
+        {
+            self.put_all(text);
+            return;
+        }
         let (mut spaces, mut breaks) = (false, false);
         let characters: Vec<char> = text.chars().collect();
         for (at, &character) in characters.iter().enumerate() {
@@ -262,18 +271,23 @@ impl Writer {
     fn literal(&mut self, text: &str) {
         self.block_header("|", text);
         let mut breaks = true;
-        for character in text.chars() {
-            if style::is_break(character) {
-                self.write_break(character);
+        for line in text.split_inclusive(style::is_break) {
+            let end = line
+                .chars()
+                .next_back()
+                .filter(|last| style::is_break(*last));
+            let body = &line[..line.len() - end.map_or(0, char::len_utf8)];
+            if !body.is_empty() {
+                if breaks {
+                    self.write_indent();
+                }
+                self.put_all(body);
+                breaks = false;
+            }
+            if let Some(end) = end {
+                self.write_break(end);
                 breaks = true;
-                continue;
             }
-            if breaks {
-                self.write_indent();
-            }
-            self.put(character);
-            self.indention = false;
-            breaks = false;
         }
     }
 
@@ -361,6 +375,15 @@ impl Writer {
         self.column += 1;
     }
 
+    /// Text within a line.
+    fn put_all(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.out.push_str(text);
+            self.column += text.chars().count();
+            self.indention = false;
+        }
+    }
+
     fn line_break(&mut self) {
         self.out.push('\n');
         self.column = 0;
@@ -379,23 +402,23 @@ impl Writer {
 }
 
 /// Text and wanted style of a scalar. Collections cannot be keys, so as a key one is written empty.
-fn scalar_text(value: &Value) -> (String, Style) {
-    let plain = |text: &str| (text.to_owned(), Style::Plain);
+fn scalar_text<'v>(value: &'v Value) -> (Cow<'v, str>, Style) {
+    let styled = |text: &'v str, style| (Cow::Borrowed(text), style);
     match value {
-        Value::Null | Value::Sequence(_) | Value::Mapping(_) => plain("null"),
-        Value::Bool(true) => plain("true"),
-        Value::Bool(false) => plain("false"),
-        Value::Int(whole) => (whole.to_string(), Style::Plain),
-        Value::Float(float) => (resolve::float(*float), Style::Plain),
-        Value::Time(time) => plain(time),
-        Value::Text(text) => (text.clone(), style::for_text(text)),
-        Value::Literal(text) => (text.clone(), Style::Literal),
-        Value::Quoted(text) => (text.clone(), Style::Double),
-        Value::Bare(text) => (text.clone(), style::for_bare(text)),
+        Value::Null | Value::Sequence(_) | Value::Mapping(_) => styled("null", Style::Plain),
+        Value::Bool(true) => styled("true", Style::Plain),
+        Value::Bool(false) => styled("false", Style::Plain),
+        Value::Int(whole) => (whole.to_string().into(), Style::Plain),
+        Value::Float(float) => (resolve::float(*float).into(), Style::Plain),
+        Value::Time(time) => styled(time, Style::Plain),
+        Value::Text(text) => styled(text, style::for_text(text)),
+        Value::Literal(text) => styled(text, Style::Literal),
+        Value::Quoted(text) => styled(text, Style::Double),
+        Value::Bare(text) => styled(text, style::for_bare(text)),
     }
 }
 
 /// A key's text.
-pub(super) fn key_text(value: &Value) -> String {
+pub(super) fn key_text(value: &Value) -> Cow<'_, str> {
     scalar_text(value).0
 }

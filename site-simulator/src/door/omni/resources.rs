@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
-use omni_client::{Metadata, Resource};
+use omni_client::{Metadata, Resource, Selectors};
 use serde_json::{Map, Value, json};
 
 use super::Call;
 use crate::World;
 use crate::world::omni::api::{self, ApiError, Incoming, Query};
 use crate::world::omni::schema::{Field, Fields};
-use crate::world::omni::selector::Selector;
 use crate::world::omni::watch::{Event, Reported, Watch};
 
 use Field::{Any, Bool, List, Message, Number, Text};
@@ -143,14 +142,15 @@ fn runtime(call: &Call<'_>) -> Result<(), ApiError> {
 }
 
 fn query(call: &Call<'_>) -> Result<Query, ApiError> {
-    let selector =
-        Selector::parse(call.metadata("selectors")).map_err(|error| ApiError::new(3, error))?;
+    let headers = call.metadata("selectors").into_iter();
+    let selectors = Selectors::parse(headers.flat_map(|header| header.split(';')))
+        .map_err(|error| ApiError::new(3, error.to_string()))?;
     let search = call.message.get("search_for").and_then(Value::as_array);
     Ok(Query {
         namespace: call.text("namespace").to_owned(),
         kind: call.text("type").to_owned(),
         id: call.text("id").to_owned(),
-        selector,
+        selectors,
         offset: call.number("offset"),
         limit: call.number("limit"),
         sort_by: call.text("sort_by_field").to_owned(),

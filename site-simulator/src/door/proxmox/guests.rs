@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use proxmox_client::Pending;
+use proxmox_client::{GuestAddress, GuestInterface, Pending};
 use serde_json::{Map, Value, json};
 
 use super::params::{Kind, Params};
@@ -97,7 +97,7 @@ pub(super) fn dispatch(site: &mut Site<'_>, call: &mut Call<'_>) -> Result<Reply
             match (call.method.as_str(), rest) {
                 ("GET", rest) => read(site, call, (node, id), rest),
                 ("POST", ["status", verb]) => power(site, call, (node, id), verb),
-                ("POST", ["agent", "ping"]) => agent(site, call, (node, id)),
+                ("POST", ["agent", "ping"]) => agent(site, call, (node, id), "ping"),
                 ("DELETE", []) => {
                     let State { proxmox, .. } = &mut *site.state;
                     let cluster = proxmox
@@ -193,29 +193,53 @@ fn read(
             let vm = cluster.look(caller, node, vmid)?;
             Ok(Reply::Data(Value::Object(current(vm, vm.uptime(site.now)))))
         }
-        ["agent", _] => agent(site, call, (node, vmid)),
+        ["agent", command] => agent(site, call, (node, vmid), command),
         _ => Err(not_implemented(call)),
     }
 }
 
-/// The guest agent never answers: Talos has it, but nothing here asks it.
-fn agent(site: &Site<'_>, call: &Call<'_>, (node, vmid): (&str, u32)) -> Result<Reply, Refusal> {
+/// What the guest agent of a VM answers, where one was set up by hand.
+fn agent(
+    site: &Site<'_>,
+    call: &Call<'_>,
+    (node, vmid): (&str, u32),
+    command: &str,
+) -> Result<Reply, Refusal> {
     let cluster = site
         .state
         .proxmox
         .get(call.provider)
         .ok_or_else(|| not_implemented(call))?;
-    let path = format!("/vms/{vmid}");
-    call.caller.require(
-        &path,
-        &["VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted"],
-    )?;
-    let vm = cluster.look(&call.caller, node, vmid)?;
-    Err(if vm.running {
-        Refusal::new(500, "QEMU guest agent is not running")
-    } else {
-        Refusal::new(500, format!("VM {vmid} is not running"))
-    })
+    let interfaces = cluster.agent(&call.caller, node, vmid)?;
+    let result = match command {
+        "ping" => json!({}),
+        "network-get-interfaces" => interfaces.iter().map(interface).collect(),
+        _ => return Err(not_implemented(call)),
+    };
+    Ok(Reply::Data(json!({ "result": result })))
+}
+
+fn interface(interface: &GuestInterface) -> Value {
+    let mut fields = json!({ "name": interface.name });
+    if let Some(mac) = &interface.mac {
+        fields["hardware-address"] = json!(mac);
+    }
+    let address = |address: &GuestAddress| {
+        let kind = if address.address.is_ipv4() {
+            "ipv4"
+        } else {
+            "ipv6"
+        };
+        json!({
+            "ip-address": address.address.to_string(),
+            "ip-address-type": kind,
+            "prefix": address.prefix,
+        })
+    };
+    if !interface.addresses.is_empty() {
+        fields["ip-addresses"] = interface.addresses.iter().map(address).collect();
+    }
+    fields
 }
 
 fn power(

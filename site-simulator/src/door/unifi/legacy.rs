@@ -22,6 +22,18 @@ pub(super) fn dispatch(site: &mut Site<'_>, call: &Call<'_>, path: &[&str]) -> R
             "attr_no_delete": true,
             "device_count": site.state.gateway.devices().len(),
         })]),
+        ["self"] => ok(&[json!({
+            "admin_id": "698a5ed1b2694e0c725a0001",
+            "name": call.username,
+            "email": format!("{}@site.example", call.username),
+            "email_alert_enabled": false,
+            "html_email_enabled": true,
+            "is_owner": call.may_write(),
+            "is_super": call.may_write(),
+            "last_site_name": SITE,
+            "super_site_permissions": [],
+            "ui_settings": {},
+        })]),
         ["s", SITE, rest @ ..] if call.is_write() => write(site, call, rest),
         ["s", SITE, rest @ ..] => read(site, call, rest),
         ["s", ..] => error(&LegacyRefusal::new("api.err.NoSiteContext")),
@@ -107,7 +119,7 @@ fn read(site: &Site<'_>, call: &Call<'_>, path: &[&str]) -> Response {
                 .map(|(at, lan)| lan_row(lan, at == 0));
             ok(&lans.chain([wan_row(gateway)]).collect::<Vec<_>>())
         }
-        ["get" | "rest", "setting"] => ok(&settings()),
+        ["get" | "rest", "setting"] => ok(&settings(gateway)),
         ["rest", "usergroup"] => ok(&[json!({
             "_id": "6613a1f0c4b2d90a5e1f2000", "site_id": SITE_ID, "name": "Default",
             "attr_no_delete": true, "attr_hidden_id": "Default",
@@ -382,9 +394,15 @@ pub(super) fn wan_row(gateway: &Gateway) -> Value {
     })
 }
 
-fn settings() -> Vec<Value> {
+fn settings(gateway: &Gateway) -> Vec<Value> {
+    let encrypted = gateway.encrypted_dns();
+    let servers: &[&str] = if encrypted == "off" {
+        &[]
+    } else {
+        &["cloudflare"]
+    };
     vec![
-        json!({ "_id": "6613a1f0c4b2d90a5e1f1004", "site_id": SITE_ID, "key": "doh", "state": "off", "server_names": [] }),
+        json!({ "_id": "6613a1f0c4b2d90a5e1f1004", "site_id": SITE_ID, "key": "doh", "state": encrypted, "server_names": servers, "custom_servers": [] }),
         json!({ "_id": "6613a1f0c4b2d90a5e1f1005", "site_id": SITE_ID, "key": "locale", "timezone": "UTC" }),
     ]
 }

@@ -57,7 +57,14 @@ pub(super) fn dispatch(
             }
         }
         ["wan", "enriched-configuration"] => {
-            let row = json!({ "configuration": wan_row(&site.state.gateway), "details": {}, "statistics": {} });
+            let row = json!({
+                "configuration": wan_row(&site.state.gateway),
+                "details": {
+                    "creation_timestamp": 1_729_226_537,
+                    "service_provider": { "asn": 64_496, "city": "Example", "name": "Example ISP" },
+                },
+                "statistics": { "uptime_percentage": 100.0 },
+            });
             Response::json(200, &json!([row]))
         }
         _ => error(404, "api.err.NotFound", "Not found", &[]),

@@ -8,10 +8,12 @@ use unifi_client::Mac;
 
 use crate::blueprint::{NetworkBlueprint, Stranger};
 
+mod console;
 mod dhcp;
 mod dns;
 mod records;
 
+pub use console::{Account, Console, Kind, LoginRefusal, Session};
 pub use dhcp::LeaseView;
 pub use dns::{DnsRefusal, Entry, NewEntry};
 pub use records::{LegacyRefusal, Record};
@@ -63,6 +65,9 @@ pub struct Gateway {
     zone: dns::Zone,
     upstream: Vec<String>,
     keys: BTreeMap<String, String>,
+    /// What it runs on: accounts and sessions.
+    pub console: Console,
+    encrypted_dns: String,
     version: String,
     epoch: u64,
     serial: u64,
@@ -87,6 +92,8 @@ impl Gateway {
             zone: dns::Zone::default(),
             upstream: upstream.to_vec(),
             keys: BTreeMap::new(),
+            console: Console::default(),
+            encrypted_dns: "off".to_owned(),
             version: "10.5.67".to_owned(),
             epoch: EPOCH,
             serial: 0,
@@ -165,6 +172,16 @@ impl Gateway {
     /// Version of the Network application.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Mode of encrypted DNS: `off`, `auto`, `manual` or `custom`.
+    pub fn encrypted_dns(&self) -> &str {
+        &self.encrypted_dns
+    }
+
+    /// Sets the mode of encrypted DNS.
+    pub fn set_encrypted_dns(&mut self, mode: &str) {
+        mode.clone_into(&mut self.encrypted_dns);
     }
 
     /// Whether the integration API has DNS.

@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-use omni_client::Resource;
+use omni_client::{Resource, Selectors};
 use serde_json::json;
 
 use super::access::Role;
-use super::selector::Selector;
 use super::store::tearing_down;
 
 mod permissions;
@@ -73,7 +72,7 @@ pub struct Query {
     /// One resource only; empty: all.
     pub id: String,
     /// Labels.
-    pub selector: Selector,
+    pub selectors: Selectors,
     /// How many to skip.
     pub offset: usize,
     /// How many to give; 0: all.

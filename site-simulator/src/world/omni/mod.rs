@@ -17,7 +17,6 @@ pub mod kinds;
 pub mod kubeconfig;
 pub(crate) mod patches;
 pub mod schema;
-pub mod selector;
 pub mod store;
 mod validate;
 pub mod watch;

@@ -1,11 +1,11 @@
 //! What Omni refuses, in its own words.
 
-use omni_client::Resource;
+use omni_client::{Resource, Selectors};
 use serde_json::Value;
 
 use super::kinds::{self, label};
+use super::patches;
 use super::store::{Store, label as label_of, tearing_down};
-use super::{patches, selector::Selector};
 
 /// Everything wrong with a new or changed resource.
 pub(super) fn write(store: &Store, old: Option<&Resource>, new: &Resource) -> Vec<String> {
@@ -77,7 +77,7 @@ fn machine_class(store: &Store, class: &Resource) -> Vec<String> {
         (None, None) => {
             vec!["machine class should either have auto provision or match labels set".to_owned()]
         }
-        (Some(labels), None) => Selector::parse(labels.iter().filter_map(Value::as_str))
+        (Some(labels), None) => Selectors::parse(labels.iter().filter_map(Value::as_str))
             .err()
             .map(|e| {
                 format!("failed to parse matchLabels: rpc error: code = InvalidArgument desc = {e}")

@@ -149,7 +149,7 @@ pub struct Caller {
     pub user: String,
     /// Token id, absent for a ticket.
     pub token: Option<String>,
-    grants: Grants,
+    pub(super) grants: Grants,
 }
 
 impl Caller {

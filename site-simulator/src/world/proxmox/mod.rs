@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use proxmox_client::GuestInterface;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
@@ -20,6 +21,7 @@ mod power;
 mod reads;
 mod steps;
 mod tasks;
+mod tickets;
 mod vm;
 
 pub use access::{Caller, Grants, OPERATOR, READER, Refusal, Role, everywhere};
@@ -29,6 +31,7 @@ pub use grammar::is_number;
 pub use mapping::{Check, Mapping};
 pub use reads::Row;
 pub use tasks::{Task, log_of};
+pub use tickets::{Asked, Login, TOTP};
 pub use vm::{Change, Vm, parse_mac};
 
 /// How often each node tells the others about its guests.
@@ -96,6 +99,8 @@ pub struct Cluster {
     vms: BTreeMap<u32, Vm>,
     mappings: mapping::Mappings,
     access: access::Access,
+    users: tickets::Users,
+    agents: BTreeMap<u32, Vec<GuestInterface>>,
     tasks: Vec<Task>,
     due: BTreeMap<(Duration, u64), Due>,
     sequence: u64,
@@ -115,6 +120,8 @@ impl Cluster {
             vms: BTreeMap::new(),
             mappings: BTreeMap::new(),
             access: access::Access::default(),
+            users: tickets::Users::default(),
+            agents: BTreeMap::new(),
             tasks: Vec::new(),
             due: BTreeMap::new(),
             sequence: 0,
@@ -150,6 +157,56 @@ impl Cluster {
     /// Lets the bearer of `user@realm!id=secret` in with exactly these privileges.
     pub fn accept_token_with(&mut self, token: &str, grants: Grants) {
         self.access.add(token, grants, false);
+    }
+
+    /// Lets a user log in, perhaps with a second factor ([`TOTP`]).
+    pub fn accept_user(&mut self, user: &str, password: &str, grants: Grants, second_factor: bool) {
+        self.users.add(user, password, grants, second_factor);
+    }
+
+    /// A login at a Unix time.
+    pub fn log_in(&self, asked: &Asked<'_>, unix: u64) -> Result<Login, Refusal> {
+        self.users.log_in(asked, unix)
+    }
+
+    /// Who has this ticket at a Unix time.
+    pub fn by_ticket(&self, ticket: &str, unix: u64) -> Result<Caller, Refusal> {
+        self.users.by_ticket(ticket, unix)
+    }
+
+    /// Whether a token against forged requests is the caller's.
+    pub fn is_csrf(caller: &Caller, token: &str) -> bool {
+        tickets::is_csrf(&caller.user, token)
+    }
+
+    /// What the guest agent of a VM answers from now on, while the VM runs and has one configured.
+    pub fn agent_by_hand(&mut self, vmid: u32, interfaces: Vec<GuestInterface>) {
+        self.agents.insert(vmid, interfaces);
+    }
+
+    /// What the guest agent of a running VM says of its network.
+    pub fn agent(
+        &self,
+        caller: &Caller,
+        node: &str,
+        vmid: u32,
+    ) -> Result<&[GuestInterface], Refusal> {
+        let path = format!("/vms/{vmid}");
+        caller.require(
+            &path,
+            &["VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted"],
+        )?;
+        let vm = self.look(caller, node, vmid)?;
+        if !vm.running {
+            return Err(Refusal::new(500, format!("VM {vmid} is not running")));
+        }
+        let answers = self
+            .agents
+            .get(&vmid)
+            .filter(|_| vm.config.contains_key("agent"));
+        answers
+            .map(Vec::as_slice)
+            .ok_or_else(|| Refusal::new(500, "QEMU guest agent is not running"))
     }
 
     /// Who sends this `Authorization` header.

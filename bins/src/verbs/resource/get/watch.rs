@@ -72,7 +72,7 @@ impl Seen {
                 self.again.insert(new.metadata.id.clone());
                 self.came(new)
             }
-            Reported::Updated(new) => self.came(new),
+            Reported::Updated { new, .. } => self.came(new),
             Reported::Destroyed(last) => {
                 self.known.remove(&last.metadata.id);
                 vec![(Event::Destroyed, last)]

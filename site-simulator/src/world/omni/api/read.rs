@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use omni_client::Resource;
+use omni_client::{Resource, Selectors};
 use serde_json::{Value, json};
 
 use super::permissions::{cluster_permissions, permissions};
@@ -12,7 +12,6 @@ use crate::world::State;
 use crate::world::omni::access::{Access, Caller, Role, access};
 use crate::world::omni::definitions;
 use crate::world::omni::kinds::{self, label};
-use crate::world::omni::selector::Selector;
 use crate::world::omni::store;
 
 /// Whether the caller may read a type.
@@ -123,7 +122,7 @@ pub fn list(
     query: &Query,
 ) -> Result<(Vec<Arc<Resource>>, usize), ApiError> {
     may_read(caller, &query.namespace, &query.kind)?;
-    if query.kind == "EtcdBackups.omni.sidero.dev" && query.selector == Selector::default() {
+    if query.kind == "EtcdBackups.omni.sidero.dev" && query.selectors == Selectors::default() {
         return Err(ApiError::new(
             2,
             "failed to validate: cluster ID must be specified in query",
@@ -177,7 +176,7 @@ impl Query {
     /// Whether a resource of the right type matches id, labels and search texts.
     pub fn wants(&self, resource: &Resource) -> bool {
         (self.id.is_empty() || self.id == resource.metadata.id)
-            && self.selector.matches(&resource.metadata.labels)
+            && self.selectors.matches(&resource.metadata.labels)
             && self.search.iter().all(|text| found(resource, text))
     }
 

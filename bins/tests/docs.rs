@@ -50,8 +50,7 @@ fn program(text: &str) -> &str {
         let rest = &text[at..];
         at + rest.find(")]\n").map_or(0, |end| end + 3)
     });
-    let items = text[attributes..].trim_start();
-    items.trim_start_matches(|character| character == '\n')
+    text[attributes..].trim_start()
 }
 
 #[test]
@@ -66,10 +65,17 @@ fn programs_on_pages_are_those_that_are_tested() {
         let (file, after) = after.split_once(" -->\n```rust\n").unwrap();
         let (_, after) = after.split_once("```\n").unwrap();
         let source = std::fs::read_to_string(root.join(file)).unwrap();
-        written += &format!(
-            "{before}<!-- program: {file} -->\n```rust\n{}```\n",
-            program(&source)
-        );
+        let program = program(&source);
+        written += [
+            before,
+            "<!-- program: ",
+            file,
+            " -->\n```rust\n",
+            program,
+            "```\n",
+        ]
+        .concat()
+        .as_str();
         rest = after;
         programs += 1;
     }

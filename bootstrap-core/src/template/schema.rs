@@ -13,8 +13,7 @@ use serde_json::{Map, Value};
 #[schemars(untagged, title = "cluster template")]
 enum Document {
     Cluster(Box<Cluster>),
-    ControlPlane(Box<ControlPlane>),
-    Workers(Box<Workers>),
+    MachineSet(Box<MachineSet>),
     Machine(Box<Machine>),
 }
 
@@ -86,13 +85,12 @@ struct Backup {
     interval: Option<Duration>,
 }
 
-/// The control planes. A template has one such document.
+/// The control planes, of which a template has one document, or a set of workers.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields)]
-struct ControlPlane {
-    #[schemars(extend("const" = "ControlPlane"))]
-    kind: String,
-    /// Cannot be chosen; leave it out.
+struct MachineSet {
+    kind: MachineSetKind,
+    /// Workers are called `<cluster>-<name>`, `workers` where absent. The name of control planes cannot be chosen.
     name: Option<String>,
     labels: Option<Labels>,
     annotations: Option<Labels>,
@@ -111,29 +109,10 @@ struct ControlPlane {
     kernel_args: Option<Vec<String>>,
 }
 
-/// A set of workers.
 #[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase", deny_unknown_fields)]
-struct Workers {
-    #[schemars(extend("const" = "Workers"))]
-    kind: String,
-    /// The set is called `<cluster>-<name>`; `workers` where absent.
-    name: Option<String>,
-    labels: Option<Labels>,
-    annotations: Option<Labels>,
-    bootstrap_spec: Option<Bootstrap>,
-    /// UUIDs of machines; excludes `machineClass`.
-    machines: Option<Vec<String>>,
-    machine_class: Option<MachineClass>,
-    update_strategy: Option<Strategy>,
-    delete_strategy: Option<Strategy>,
-    upgrade_strategy: Option<Strategy>,
-    /// Config patches of the set's machines, in the order they are merged.
-    patches: Option<Vec<Patch>>,
-    /// Instead of the cluster's. Absent: the cluster's; `[]`: none.
-    system_extensions: Option<Vec<String>>,
-    /// Instead of the cluster's. Absent: the cluster's; `[]`: none.
-    kernel_args: Option<Vec<String>>,
+enum MachineSetKind {
+    ControlPlane,
+    Workers,
 }
 
 /// What is particular to one machine of a set that lists its machines.
@@ -325,8 +304,8 @@ mod tests {
             ("Talos", "TalosCluster"),
             ("Features", "Features"),
             ("Backup", "BackupConfiguration"),
-            ("ControlPlane", "ControlPlane"),
-            ("Workers", "Workers"),
+            ("MachineSet", "ControlPlane"),
+            ("MachineSet", "Workers"),
             ("Machine", "Machine"),
             ("Install", "MachineInstall"),
             ("Bootstrap", "BootstrapSpec"),

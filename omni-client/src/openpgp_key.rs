@@ -13,6 +13,7 @@ use pgp::packet::{Features, KeyFlags, SignatureConfig, SignatureType, Subpacket,
 use pgp::types::{KeyDetails as _, Password, Tag, Timestamp};
 use rand08::rngs::OsRng;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::management::{PROVIDER_PREFIX, full_identity};
@@ -65,13 +66,20 @@ impl ServiceAccountKey {
 
     /// The value of `OMNI_SERVICE_ACCOUNT_KEY`: base64 of `{"name", "pgp_key"}`.
     pub fn encode(&self) -> SecretString {
-        let json = serde_json::json!({
-            "name": self.name(),
-            "pgp_key": self.armored().expose_secret(),
-        });
-        let json = Zeroizing::new(json.to_string());
+        let printed = Printed {
+            name: self.name(),
+            pgp_key: self.armored().expose_secret(),
+        };
+        // Text and nothing else can always be written.
+        let json = Zeroizing::new(serde_json::to_string(&printed).unwrap_or_default());
         SecretString::from(STANDARD.encode(json.as_bytes()))
     }
+}
+
+#[derive(Serialize)]
+struct Printed<'a> {
+    name: &'a str,
+    pgp_key: &'a str,
 }
 
 /// The name without its prefix, if it can stand in an e-mail address, which the server asks of a key's user id.

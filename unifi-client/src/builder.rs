@@ -87,7 +87,9 @@ impl ClientBuilder<Unset> {
     /// Name and password of an account of the console itself; such accounts have no second factor. The only way into
     /// a classic console.
     ///
-    /// All clones share one login, made at the first call. Consoles limit logins, successful ones too.
+    /// All clones share one login, made at the first call. Consoles limit logins, successful ones too. An account of
+    /// the vendor's cloud has a second factor and is refused: make one that is restricted to local access. End the
+    /// session by [`Client::logout`] where many short-lived clients follow each other.
     pub fn login(
         self,
         username: impl Into<String>,

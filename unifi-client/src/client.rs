@@ -23,7 +23,11 @@ const READS: usize = 4;
 const TRIES: u32 = 3;
 pub(crate) const SELF_SITES: &str = "/api/self/sites";
 
-/// A gateway and one of its sites. Cheap to clone; clones share the connection and the order of writes.
+/// A gateway and one of its sites. Cheap to clone; clones share the connection, the login and the order of writes.
+///
+/// At most four reads run at a time, whoever makes them, and one write: the application is small, and has no
+/// transactions. Every call has a deadline of 30 seconds, its retries included; a login may add two minutes where the
+/// console puts it off.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -73,7 +77,7 @@ impl Client {
         }
     }
 
-    /// Path segment of the site.
+    /// Path segment of the site, as it was set.
     pub fn site_name(&self) -> &str {
         &self.inner.site
     }
@@ -83,7 +87,7 @@ impl Client {
         self.inner.transport.endpoint()
     }
 
-    /// Requests sent so far, retries included.
+    /// Requests sent so far by all clones: retries, logins and probes included.
     pub fn requests_sent(&self) -> u64 {
         self.inner.transport.requests_sent()
     }

@@ -24,7 +24,8 @@ pub(crate) struct Dns {
 const POLICIES_SINCE: (u32, u32) = (10, 1);
 
 impl Client {
-    /// Which DNS API answered last; `None` before the first DNS call.
+    /// Which DNS API answered last: [`Family::Integration`] or [`Family::V2`]; `None` before the first DNS call. Ids
+    /// belong to the API that listed them.
     pub fn dns_family(&self) -> Option<Family> {
         match self.dns().served.load(Ordering::Relaxed) {
             1 => Some(Family::Integration),
@@ -34,12 +35,23 @@ impl Client {
     }
 
     /// Static DNS records. Names made from client records (`local_dns`) are not among them, though they resolve too.
+    ///
+    /// Paths: `dns/policies` of the integration API from Network 10.1 on, all pages; v2 `static-dns` before and on
+    /// classic consoles. Both are views of one store. Names come in lower case without a final dot, TTLs in seconds with
+    /// 0 for automatic. Types this crate does not write come as [`RecordType::Other`]. Cancellation-safe.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where there is neither (Network before 8.2.93, or a gateway without UniFi OS);
+    /// [`Error::Busy`] when the list kept changing while it was read; and as for every read.
     pub async fn dns_records(&self) -> Result<Vec<DnsRecord>, Error> {
         Ok(self.list_dns().await?.1)
     }
 
     /// Makes a DNS record, after a look at those that exist. Sent once. The gateway's DNS is away for a second or two
-    /// afterwards.
+    /// afterwards, so judge by a query only after some ten seconds.
+    ///
+    /// Several address records of one name are allowed and answered in turn. Not idempotent: after a lost answer list
+    /// first. Writes of all clones go one after the other.
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] for the same name, type and value, [`Error::Conflict`] for an alias beside any other
@@ -57,6 +69,8 @@ impl Client {
     }
 
     /// Replaces the record of an id that [`Client::dns_records`] gave; it is enabled afterwards.
+    ///
+    /// Everything is sent: both APIs replace and do not merge. The id stays. Idempotent.
     ///
     /// # Errors
     /// As for [`Client::create_dns_record`], and [`Error::NotFound`].
@@ -81,7 +95,12 @@ impl Client {
         }
     }
 
-    /// Deletes the record of an id that [`Client::dns_records`] gave; one that is gone already is success.
+    /// Deletes the record of an id that [`Client::dns_records`] gave; one that is gone already is success. Idempotent.
+    ///
+    /// What else has the name is not looked at: records carry no mark of who made them, so compare before deleting.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an id that is no path segment, [`Error::Forbidden`] for a role that only reads.
     pub async fn delete_dns_record(&self, id: &str) -> Result<(), Error> {
         segment("id", id)?;
         let _turn = self.write_turn().await;

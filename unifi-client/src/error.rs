@@ -10,13 +10,13 @@ use crate::Family;
 /// Texts are redacted and cut; bodies are never kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Refusal {
-    /// Method and path below the Network application, or what was checked.
+    /// Method and path, below the prefix of the Network application, or what was checked before sending.
     pub call: String,
     /// HTTP status; absent when the call was refused before it was sent. Legacy errors may come with 200.
     pub status: Option<u16>,
-    /// The API's code, e.g. `api.err.DuplicateFixedIP`.
+    /// The API's code, e.g. `api.err.DuplicateFixedIP`; integration codes came with Network 10.0.
     pub code: Option<String>,
-    /// The API's text.
+    /// The API's text, or for the legacy API the values it echoes; at most 300 characters, secrets masked.
     pub message: Option<String>,
     /// Names of the fields it is about, where the API names them.
     pub fields: Vec<String>,
@@ -43,25 +43,47 @@ impl Refusal {
 }
 
 /// Why a call failed.
+///
+/// The kind is taken from the API's code, and from the status where the code is absent or unknown: the three families
+/// give one and the same thing different statuses.
+///
+/// ```no_run
+/// # use unifi_client::{Client, Error, NewClient};
+/// # async fn run(gateway: &Client, new: &NewClient) -> Result<(), Error> {
+/// match gateway.create_client(new).await {
+///     Err(Error::AddressTaken(refusal)) => println!("choose another address: {refusal}"),
+///     Err(error) if error.is_retryable() => println!("later: {:?}", error.retry_after()),
+///     other => other?,
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The API key or the login is not accepted, or the login needs a second factor. Final: never retried.
+    ///
+    /// Status 401, of the proxy or of the application (`api.err.LoginRequired`); at a login also 403, 499, and 400 of
+    /// classic consoles. [`Error::hint`] tells which of these it is.
     #[error("the gateway does not accept the credential: {0}")]
     Unauthorized(Box<Refusal>),
-    /// The role of the key or account does not allow this.
+    /// The role of the key or account does not allow this: status 403, `api.err.NoPermission`. Reads pass with a
+    /// read-only role, so this often shows at the first write only.
     #[error("the role of this credential does not allow it: {0}")]
     Forbidden(Box<Refusal>),
-    /// The object, the client or the site does not exist, or is not visible.
+    /// The object, the client or the site does not exist, or is not visible: status 404, or 400 with `IdInvalid`,
+    /// `UnknownUser`, `UnknownStation`, `NoSiteContext`.
     #[error("not found: {0}")]
     NotFound(Box<Refusal>),
-    /// The very same thing exists: a record of this MAC, or a DNS record of this name, type and value.
+    /// The very same thing exists: a record of this MAC (`MacUsed`, `IdRequired`), or a DNS record of this name, type and
+    /// value. Often as good as success: look.
     #[error("exists already: {0}")]
     AlreadyExists(Box<Refusal>),
-    /// The address belongs to another client record, to a live client or to UniFi hardware.
+    /// The address belongs to another client record, to a live client or to UniFi hardware: `DuplicateFixedIP`,
+    /// `FixedIpAlreadyUsedBy…`.
     #[error("the address is taken: {0}")]
     AddressTaken(Box<Refusal>),
-    /// A DNS name collides with a record of another kind, or an id with another client.
+    /// A DNS name collides with a record of another kind or with a client's own name, or an id with another client.
     #[error("collides with something else: {0}")]
     Conflict(Box<Refusal>),
     /// The content is refused, by the gateway or before it was sent; `fields` says where that is known.
@@ -70,7 +92,8 @@ pub enum Error {
     /// This gateway does not offer the call, or answers in a form unknown to this client.
     #[error("not supported: {0}")]
     Unsupported(Box<Refusal>),
-    /// Starting, overloaded or throttling: status 429 or 5xx, or HTML where JSON belongs.
+    /// Starting, overloaded or throttling: status 429 or 5xx, or HTML where JSON belongs. Also a login that the console
+    /// put off to the end. [`Error::retry_after`] has what the gateway asked for.
     #[error("the gateway is busy or starting: {0}")]
     Busy(Box<Refusal>),
     /// No answer: network, TLS, deadline, redirect, size.

@@ -23,7 +23,7 @@ use crate::Error;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter(String);
 
-/// A value that a property is compared with.
+/// A value that a property is compared with. `&str`, `i64` and `bool` turn into it by themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FilterValue {
     /// A text, an address or a MAC; quoted.
@@ -78,6 +78,11 @@ impl Filter {
     }
 
     /// Rows whose property has one of these values.
+    ///
+    /// ```
+    /// let vlans = unifi_client::Filter::any_of("vlanId", [20, 30]).unwrap();
+    /// assert_eq!(vlans.to_string(), "vlanId.in(20,30)");
+    /// ```
     ///
     /// # Errors
     /// [`Error::Invalid`] for a property that is none, or for no values.

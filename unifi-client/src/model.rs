@@ -3,61 +3,64 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-/// A site this credential can see.
+/// A site this credential can see (`api/self/sites`). Consoles have one, called `default`, unless more were made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
     /// Path segment, `default` for the first.
     pub name: String,
     /// Human name.
     pub description: String,
-    /// This credential's role there, e.g. `admin` or `readonly`.
+    /// This credential's role there, e.g. `admin` or `readonly`. Look at it before a first write.
     pub role: Option<String>,
     /// Id in the integration API.
     pub uuid: Option<String>,
 }
 
-/// A hardware address: lower case with colons.
+/// A hardware address, the identity of a client: ids of its record change, its MAC does not.
+///
+/// Shown in lower case with colons, which is how the gateway stores it; serialized the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mac(pub [u8; 6]);
 
-/// DHCP server settings of a network.
+/// DHCP server settings of a network (`dhcpd_…` of `rest/networkconf`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DhcpServer {
-    /// Whether the gateway serves DHCP here.
+    /// Whether the gateway serves DHCP here; false for networks that are switched off and for VLANs without a subnet.
     pub enabled: bool,
-    /// First dynamic address.
+    /// First dynamic address. Reservations may lie outside the range, as long as they are in the subnet.
     pub start: Option<Ipv4Addr>,
     /// Last dynamic address.
     pub stop: Option<Ipv4Addr>,
-    /// Lease time in seconds.
+    /// Lease time in seconds. A client asks again after half of it, so that is how long a change may take.
     pub lease_seconds: Option<u64>,
-    /// Resolvers handed out; empty: the gateway itself.
+    /// Resolvers handed out, at most four; empty: the gateway itself.
     pub dns: Vec<Ipv4Addr>,
 }
 
 /// A LAN network (`rest/networkconf`, purposes with a subnet). Secrets in the answer are never read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
-    /// ObjectId.
+    /// ObjectId: 24 hexadecimal digits. What [`NewClient::network_id`] wants.
     pub id: String,
-    /// Name as typed by the user.
+    /// Name as typed by the user; not unique by force.
     pub name: String,
     /// `corporate`, `guest`, `vlan-only`, …
     pub purpose: String,
-    /// Gateway address and prefix.
+    /// Gateway address and prefix, e.g. `172.16.8.1/24`: the host part is the gateway's own address. Absent for VLANs that
+    /// another router serves.
     pub subnet: Option<ipnet::Ipv4Net>,
     /// VLAN tag; absent: untagged.
     pub vlan: Option<u16>,
     /// DHCP settings.
     pub dhcp: DhcpServer,
-    /// Served by a relay, or by a switch instead of the gateway.
+    /// Served by a relay, or by a switch instead of the gateway: reservations made here have no effect.
     pub dhcp_elsewhere: bool,
 }
 
-/// What the gateway forwards DNS to.
+/// What the gateway forwards DNS to, over all uplinks that are on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Upstream {
-    /// WAN resolvers set by hand; empty when the provider's are used.
+    /// WAN resolvers set by hand, without repetition; empty when the provider's are used.
     pub servers: Vec<String>,
     /// Whether the setting is `auto`.
     pub automatic: bool,
@@ -66,6 +69,8 @@ pub struct Upstream {
 }
 
 /// A client record (`rest/user`): what the gateway remembers of a MAC, its reservation included.
+///
+/// Records of clients that never connected may be dropped by the gateway and made anew under another id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientRecord {
     /// ObjectId.
@@ -76,13 +81,14 @@ pub struct ClientRecord {
     pub name: Option<String>,
     /// What DHCP said.
     pub hostname: Option<String>,
-    /// Free text; our mark lives here.
+    /// Free text of its owner, in lines. The only place where a tool can leave a mark.
     pub note: Option<String>,
     /// The reservation switch: without it `fixed_ip` is inert.
     pub use_fixed_ip: bool,
-    /// Reserved address; may linger after the switch went off, and still blocks others.
+    /// Reserved address; may linger after the switch went off, and still blocks others. See [`ClientRecord::reserved`].
     pub fixed_ip: Option<Ipv4Addr>,
-    /// Network it was made for.
+    /// Network it was made for; often absent for reservations made in the web interface. What counts is the network whose
+    /// subnet has the address.
     pub network_id: Option<String>,
     /// A DNS name made from this client, when switched on.
     pub local_dns: Option<String>,
@@ -92,7 +98,8 @@ pub struct ClientRecord {
     pub last_ip: Option<Ipv4Addr>,
 }
 
-/// A client that is online (`stat/sta`), or UniFi hardware (`stat/device`).
+/// A client that is online (`stat/sta`), or UniFi hardware (`stat/device`). Its ids are not those of client records and
+/// are not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveClient {
     /// Identity.
@@ -107,20 +114,20 @@ pub struct ActiveClient {
     pub device: bool,
 }
 
-/// A DHCP lease (`active-leases`).
+/// A DHCP lease (`active-leases`): the only list that tells who was promised which address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// Who holds it.
     pub mac: Mac,
     /// Leased address.
     pub ip: Ipv4Addr,
-    /// Expiry, Unix seconds.
+    /// Expiry, Unix seconds by the gateway's clock. A dead client's lease lives on until then.
     pub expires: Option<u64>,
     /// Name known for the holder.
     pub name: Option<String>,
 }
 
-/// A client the gateway saw earlier (`clients/history`).
+/// A client the gateway saw earlier (v2 `clients/history`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastClient {
     /// Identity.
@@ -208,7 +215,7 @@ pub struct Account {
     pub is_owner: bool,
 }
 
-/// A client record to make. Only what is set is sent.
+/// A client record to make, with a reservation. Only what is set is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewClient {
     /// Identity.
@@ -225,7 +232,14 @@ pub struct NewClient {
     pub local_dns: Option<String>,
 }
 
-/// Changes to a client record. Only what is `Some` is sent.
+/// Changes to a client record. Only what is `Some` is sent, and the rest stays as it is.
+///
+/// ```
+/// use unifi_client::ClientPatch;
+///
+/// let clear = ClientPatch { fixed_ip: Some(None), ..ClientPatch::default() };
+/// assert!(!clear.is_empty() && ClientPatch::default().is_empty());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClientPatch {
     /// `Some(Some(address))` reserves, `Some(None)` clears switch and address together.
@@ -240,7 +254,8 @@ pub struct ClientPatch {
     pub local_dns: Option<Option<String>>,
 }
 
-/// The type of a DNS record this crate writes or lists.
+/// The type of a DNS record this crate writes or lists. The v2 API's `NS` and the integration API's `FORWARD_DOMAIN` are
+/// one thing, a resolver for a domain, and come as [`RecordType::Other`] under these names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RecordType {
     /// IPv4 address.
@@ -258,13 +273,14 @@ pub enum RecordType {
 /// A static DNS record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DnsRecord {
-    /// Id in the API that listed it; the two APIs number differently.
+    /// Id in the API that listed it: a UUID or an ObjectId; the two APIs number differently. Empty for entries that the
+    /// gateway itself made, which cannot be changed.
     pub id: String,
     /// Lower case, no final dot.
     pub name: String,
     /// Type.
     pub record_type: RecordType,
-    /// Address, target or text.
+    /// Address, target or text; texts without the quotes the integration API puts around those with commas.
     pub value: String,
     /// Seconds; 0 is automatic.
     pub ttl: u32,
@@ -272,7 +288,7 @@ pub struct DnsRecord {
     pub enabled: bool,
 }
 
-/// A DNS record to make.
+/// A DNS record to make. Names have at most 127 characters, addresses a TTL of at most a day, aliases of a week.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDnsRecord {
     /// Fully qualified name.
@@ -334,6 +350,7 @@ impl Network {
     }
 
     /// Whether a client here can have `address`: inside, and neither the gateway's, nor network nor broadcast address.
+    /// Says nothing about who has it.
     pub fn is_assignable(&self, address: Ipv4Addr) -> bool {
         self.subnet.is_some_and(|subnet| {
             subnet.contains(&address)
@@ -355,7 +372,7 @@ impl DhcpServer {
 }
 
 impl ClientRecord {
-    /// The address this client gets, if the reservation is on.
+    /// The address this client gets, if the reservation is on: switch and address together.
     pub fn reserved(&self) -> Option<Ipv4Addr> {
         self.fixed_ip.filter(|_| self.use_fixed_ip)
     }

@@ -1,11 +1,18 @@
 //! Networks and where the gateway forwards DNS to. Read only.
 
-use crate::wire::legacy::{NetworkRow, SettingRow};
+use crate::wire::legacy::SettingRow;
+use crate::wire::network::NetworkRow;
 use crate::wire::v2::WanRow;
 use crate::{Client, Error, Network, Upstream, Wan};
 
 impl Client {
-    /// LAN networks: corporate, guest and VLAN-only ones.
+    /// LAN networks: corporate, guest and VLAN-only ones, switched off ones included.
+    ///
+    /// Path: legacy `rest/networkconf`, whose rows mix LANs, WANs and VPNs; the latter two are left out, and so are all
+    /// secrets they carry. A subnet that cannot be read is absent. Cancellation-safe.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], [`Error::Forbidden`], [`Error::Busy`] and [`Error::Transport`], as for every read.
     pub async fn networks(&self) -> Result<Vec<Network>, Error> {
         let rows: Vec<NetworkRow> = self.rows(&self.legacy("rest/networkconf")).await?;
         Ok(rows
@@ -31,6 +38,12 @@ impl Client {
 
     /// What the gateway forwards DNS to: resolvers of the enabled WANs, by failover priority, IPv4 first within each;
     /// and whether encrypted DNS overrides them.
+    ///
+    /// Paths: legacy `rest/networkconf` and `get/setting`. A resolver that was set by hand and then left for the
+    /// provider's lingers in the answer and is not told. Cancellation-safe.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], [`Error::Forbidden`], [`Error::Busy`] and [`Error::Transport`], as for every read.
     pub async fn upstream(&self) -> Result<Upstream, Error> {
         let (networks, settings) = (self.legacy("rest/networkconf"), self.legacy("get/setting"));
         let (rows, settings) = tokio::try_join!(

@@ -57,6 +57,18 @@ impl Mac {
 }
 
 /// Takes `aa:bb:cc:dd:ee:ff`, `AA-BB-…`, `aabb.ccdd.eeff` and `aabbccddeeff`; refuses group addresses and all zeroes.
+///
+/// ```
+/// use unifi_client::Mac;
+///
+/// # fn run() -> Result<(), unifi_client::Error> {
+/// let mac: Mac = "BC24.1100.0001".parse()?;
+/// assert_eq!(mac.to_string(), "bc:24:11:00:00:01");
+/// assert!("ff:ff:ff:ff:ff:ff".parse::<Mac>().is_err());
+/// # Ok(())
+/// # }
+/// # run().unwrap();
+/// ```
 impl FromStr for Mac {
     type Err = Error;
 
@@ -134,6 +146,11 @@ impl FromStr for RecordType {
 
 /// A DNS name as this crate compares and sends it: lower case, no final dot.
 ///
+/// ```
+/// assert_eq!(unifi_client::dns_name("Omni.Home.Example.").unwrap(), "omni.home.example");
+/// assert!(unifi_client::dns_name("no host").is_err());
+/// ```
+///
 /// # Errors
 /// [`Error::Invalid`] unless the labels are letters, digits, hyphens and underscores of at most 63 characters, in all
 /// at most 127. The first label may be `*`.
@@ -170,6 +187,15 @@ pub(crate) fn fold_name(text: &str) -> String {
 
 impl Version {
     /// Whether this is `major.minor` or later.
+    ///
+    /// ```
+    /// # fn run() -> Result<(), unifi_client::Error> {
+    /// let version: unifi_client::Version = "10.1.68".parse()?;
+    /// assert!(version.at_least(10, 1) && !version.at_least(10, 2));
+    /// # Ok(())
+    /// # }
+    /// # run().unwrap();
+    /// ```
     pub fn at_least(&self, major: u32, minor: u32) -> bool {
         (self.major, self.minor) >= (major, minor)
     }

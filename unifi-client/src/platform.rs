@@ -11,6 +11,16 @@ use crate::{Client, Error, Refusal, Version};
 
 /// What the Network application runs on. It decides paths, login and whether there are API keys.
 ///
+/// ```no_run
+/// # async fn run(password: secrecy::SecretString) -> Result<(), unifi_client::Error> {
+/// let console = unifi_client::Client::builder("https://unifi.home.example:8443")
+///     .login("operator", password)
+///     .build()?;
+/// println!("{} {}", console.platform().await?, console.version().await?);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Source: the clients of other projects, which agree on it (go-unifi, aiounifi, unpoller).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

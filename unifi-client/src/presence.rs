@@ -5,7 +5,13 @@ use crate::wire::v2::{HistoryRow, LeaseRow, Leases};
 use crate::{ActiveClient, Client, Error, Lease, Mac, PastClient};
 
 impl Client {
-    /// Clients that are online, then UniFi hardware.
+    /// Clients that are online, then adopted UniFi hardware.
+    ///
+    /// Paths: legacy `stat/sta` and `stat/device`, read side by side. Being listed is being online. Rows without a
+    /// readable MAC are left out. Cancellation-safe.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], [`Error::Forbidden`], [`Error::Busy`] and [`Error::Transport`], as for every read.
     pub async fn active_clients(&self) -> Result<Vec<ActiveClient>, Error> {
         let (stations, devices) = (self.legacy("stat/sta"), self.legacy("stat/device"));
         let (stations, devices) = tokio::try_join!(
@@ -37,7 +43,14 @@ impl Client {
         }
     }
 
-    /// Live DHCP leases; empty where the gateway has no such list.
+    /// Live DHCP leases, expired ones as far as the gateway still lists them; empty where it has no such list, as on
+    /// classic consoles.
+    ///
+    /// Path: v2 `active-leases`, known from the code of other clients only. Times are Unix seconds; a gateway that sends
+    /// milliseconds is read as well. Cancellation-safe.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], [`Error::Forbidden`], [`Error::Busy`] and [`Error::Transport`], as for every read.
     pub async fn leases(&self) -> Result<Vec<Lease>, Error> {
         match self.json::<Leases>(&self.v2("active-leases")).await {
             Ok(leases) => Ok(leases
@@ -51,7 +64,13 @@ impl Client {
         }
     }
 
-    /// Clients seen at any time, UniFi hardware and blocked ones included.
+    /// Clients seen at any time that are not online, UniFi hardware and blocked ones included.
+    ///
+    /// Path: v2 `clients/history`, without a limit in time. It names the id of the client record, which some versions
+    /// tell nowhere else. Cancellation-safe.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], [`Error::Forbidden`], [`Error::Busy`] and [`Error::Transport`], as for every read.
     pub async fn past_clients(&self) -> Result<Vec<PastClient>, Error> {
         let path =
             self.v2("clients/history?onlyNonBlocked=false&includeUnifiDevices=true&withinHours=0");

@@ -17,6 +17,13 @@ impl Client {
     /// The gateway lists at most 3,000. When that many come, those with a reservation are asked for once more by
     /// themselves, so that no reserved address is missed; a record without one may then be absent here and is still
     /// found by [`Client::client_record`].
+    ///
+    /// Path: legacy `rest/user`. Newer versions list configured clients only, so a MAC that is absent here may still
+    /// have a record. One or two calls. Cancellation-safe.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], [`Error::Forbidden`], [`Error::Busy`] and [`Error::Transport`], as for every read;
+    /// [`Error::NotFound`] for a site that is not there.
     pub async fn client_records(&self) -> Result<Vec<ClientRecord>, Error> {
         let rows: Vec<UserRow> = self.rows(&self.legacy("rest/user")).await?;
         let capped = rows.len() >= CAP;
@@ -34,7 +41,15 @@ impl Client {
         Ok(records.into_values().collect())
     }
 
-    /// The client record of one MAC, also where the list leaves it out.
+    /// The client record of one MAC, also where the list leaves it out; `None` for a client the gateway never heard of.
+    ///
+    /// Paths: legacy `rest/user?mac=`, then `stat/user/{mac}`, which tells the truth for one MAC on all versions. A
+    /// gateway that ignores the filter is noticed: a row of another MAC is never returned. One or two calls.
+    /// Cancellation-safe.
+    ///
+    /// # Errors
+    /// As for [`Client::client_records`]; [`Error::AlreadyExists`] with `api.err.IdRequired` on versions that know the
+    /// client under an id only: take the `record_id` of [`Client::past_clients`].
     pub async fn client_record(&self, mac: Mac) -> Result<Option<ClientRecord>, Error> {
         // The colons stay as they are: the gateway does not decode them.
         for path in [format!("rest/user?mac={mac}"), format!("stat/user/{mac}")] {
@@ -57,7 +72,13 @@ impl Client {
 
     /// Makes a client record with a reservation. Sent once: after a lost answer look before trying again.
     ///
+    /// Path: `POST rest/user`. The switch and the address go together, a note is flagged as one, and only what is set is
+    /// sent. The client need not have been seen. It takes the address up at its next DHCP exchange. Not idempotent; a
+    /// dropped call may have been carried out.
+    ///
     /// # Errors
+    /// [`Error::Invalid`] before anything is sent for a network id or a DNS name that is none, and after that when the
+    /// address lies in no network (`api.err.InvalidFixedIP`) or the network does not exist.
     /// [`Error::AlreadyExists`] when the gateway knows the MAC: find the record by [`Client::client_record`], else by
     /// the `record_id` of [`Client::past_clients`], and change that. [`Error::AddressTaken`] when another record, a
     /// live client or UniFi hardware has the address.
@@ -81,7 +102,11 @@ impl Client {
     /// gone, the record is looked up by `mac` and changed there. Read the record back to see what was stored: the
     /// answer to a change may be empty.
     ///
+    /// Path: `PUT rest/user/{id}`, a merge. Idempotent, so it is repeated after a lost answer. There is no version to
+    /// guard it with: the last of two writers wins.
+    ///
     /// # Errors
+    /// [`Error::Invalid`] for ids and names that are none, and for what the gateway does not take;
     /// [`Error::AddressTaken`] and [`Error::NotFound`], as they say; [`Error::Conflict`] when the record of this id
     /// turns out to be another client's.
     pub async fn update_client(

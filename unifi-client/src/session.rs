@@ -1,33 +1,22 @@
 //! How requests prove who asks: a key, or one login that all calls share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+mod tokens;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use api_transport::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use api_transport::{HeaderName, HeaderValue, Method, Request, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::IgnoredAny;
-use serde_json::Value;
 
-use crate::wire::answer::Answer;
+use self::tokens::Tokens;
+use crate::wire::answer::{Answer, wrapped_status};
 use crate::wire::console::LoginBody;
 use crate::{Client, Error, Platform, Refusal};
 
 const ACCEPT: HeaderName = HeaderName::from_static("accept");
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-const COOKIE: HeaderName = HeaderName::from_static("cookie");
-const SET_COOKIE: HeaderName = HeaderName::from_static("set-cookie");
-const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
-/// The token after its rotation; it wins over the plain one where both come.
-const UPDATED_CSRF: HeaderName = HeaderName::from_static("x-updated-csrf-token");
-
-/// Cookies that are a session: UniFi OS, some of its builds, classic.
-const SESSIONS: [&str; 3] = ["TOKEN", "UOS_TOKEN", "unifises"];
-/// Classic consoles set this beside theirs.
-const CSRF_COOKIE: &str = "csrf_token";
-
 /// Pauses after a login that was put off. Each try feeds the console's own limit, so they are few and long.
 const PAUSES: [Duration; 4] = [
     Duration::from_secs(5),
@@ -61,19 +50,6 @@ struct State {
     refused: Option<Box<Refusal>>,
     /// A login that was put off to the end, and when.
     put_off: Option<(Duration, Box<Refusal>)>,
-}
-
-/// Cookies and CSRF token of one login.
-pub(crate) struct Tokens {
-    jar: Mutex<Jar>,
-    /// Whether a call was let in with it. A session that never was is not renewed: that would not help.
-    proven: AtomicBool,
-}
-
-#[derive(Default)]
-struct Jar {
-    cookies: Vec<(String, String)>,
-    csrf: Option<String>,
 }
 
 /// What a request was let in with, or not.
@@ -114,7 +90,8 @@ impl Pass<'_> {
             return Verdict::Fine;
         };
         tokens.learn(&response.headers);
-        match response.status {
+        let status = wrapped_status(&response.body).unwrap_or(response.status);
+        match status {
             401 if tokens.proven.load(Ordering::Relaxed) => Verdict::Expired,
             401 => Verdict::Fine,
             403 if *method != Method::GET && speaks_of_csrf(&response.body) => Verdict::StaleToken,
@@ -221,11 +198,7 @@ impl Session {
         if platform == Platform::Classic {
             answer.rows::<IgnoredAny>().map_err(sort_out)?;
         }
-        let tokens = Tokens {
-            jar: Mutex::default(),
-            proven: AtomicBool::new(false),
-        };
-        tokens.learn(&headers);
+        let tokens = Tokens::of(&headers);
         if tokens.has_session() {
             return Ok(Arc::new(tokens));
         }
@@ -265,84 +238,6 @@ fn sort_out(error: Error) -> Error {
         Error::NotFound(refusal) => Error::Unsupported(refusal),
         other => other,
     }
-}
-
-impl Tokens {
-    fn jar(&self) -> std::sync::MutexGuard<'_, Jar> {
-        self.jar.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn has_session(&self) -> bool {
-        let jar = self.jar();
-        jar.cookies
-            .iter()
-            .any(|(name, _)| SESSIONS.contains(&name.as_str()))
-    }
-
-    fn on(&self, request: Request) -> Request {
-        let jar = self.jar();
-        let cookies: Vec<_> = jar
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let needs_token = request.method != Method::GET;
-        let headers = [
-            (COOKIE, Some(cookies.join("; "))),
-            (CSRF, jar.csrf.clone().filter(|_| needs_token)),
-        ];
-        headers.into_iter().fold(request, |request, (name, value)| {
-            match value.and_then(|value| HeaderValue::from_str(&value).ok()) {
-                Some(mut value) => {
-                    value.set_sensitive(true);
-                    request.header(name, value)
-                }
-                None => request,
-            }
-        })
-    }
-
-    /// Keeps the cookies and the CSRF token an answer brings: both rotate.
-    fn learn(&self, headers: &HeaderMap) {
-        let mut jar = self.jar();
-        for (name, value) in cookies(headers) {
-            if name == CSRF_COOKIE {
-                jar.csrf = Some(value.clone());
-            } else if let Some(token) = claimed_token(&value) {
-                jar.csrf = Some(token);
-            }
-            match jar.cookies.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, known)) => *known = value,
-                None => jar.cookies.push((name, value)),
-            }
-        }
-        let token = [UPDATED_CSRF, CSRF]
-            .iter()
-            .filter_map(|name| headers.get(name)?.to_str().ok())
-            .find(|token| !token.is_empty());
-        if let Some(token) = token {
-            jar.csrf = Some(token.to_owned());
-        }
-    }
-}
-
-/// Session cookies among those that are set; a cookie that is emptied ends nothing here, the next 401 does.
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (String, String)> {
-    headers.get_all(SET_COOKIE).iter().filter_map(|value| {
-        let pair = value.to_str().ok()?.split(';').next()?;
-        let (name, value) = pair.split_once('=')?;
-        let (name, value) = (name.trim(), value.trim());
-        let known = SESSIONS.contains(&name) || name == CSRF_COOKIE;
-        (known && !value.is_empty()).then(|| (name.to_owned(), value.to_owned()))
-    })
-}
-
-/// Some builds give the CSRF token only as a claim of the session's JSON web token.
-fn claimed_token(cookie: &str) -> Option<String> {
-    let payload = cookie.split('.').nth(1)?;
-    let claims = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    let claims: Value = serde_json::from_slice(&claims).ok()?;
-    claims.get("csrfToken")?.as_str().map(str::to_owned)
 }
 
 /// `Invalid CSRF Token`, in whichever body the proxy wraps it.

@@ -6,6 +6,11 @@ use crate::{Account, Client, Error, Refusal, Site, UserGroup};
 
 impl Client {
     /// All sites this credential can see. `role` tells whether writes can succeed: a read-only key passes every read.
+    ///
+    /// Path: legacy `api/self/sites`, in the gateway's order. Cancellation-safe.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], [`Error::Forbidden`], [`Error::Busy`] and [`Error::Transport`], as for every read.
     pub async fn sites(&self) -> Result<Vec<Site>, Error> {
         let rows: Vec<SiteRow> = self.rows(SELF_SITES).await?;
         Ok(rows.into_iter().filter_map(SiteRow::into_site).collect())
@@ -39,7 +44,11 @@ impl Client {
             .collect())
     }
 
-    /// The configured site; [`Error::NotFound`] naming the visible ones when it is not among them.
+    /// The configured site. Path as for [`Client::sites`]. Cancellation-safe.
+    ///
+    /// # Errors
+    /// As for [`Client::sites`]; [`Error::NotFound`] naming the visible sites when it is not among them: what is wanted
+    /// is the path segment, not the title.
     pub async fn site(&self) -> Result<Site, Error> {
         let (mut found, others): (Vec<_>, Vec<_>) = self
             .sites()

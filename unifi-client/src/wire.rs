@@ -5,4 +5,5 @@ pub(crate) mod console;
 pub(crate) mod integration;
 pub(crate) mod legacy;
 pub(crate) mod lenient;
+pub(crate) mod network;
 pub(crate) mod v2;

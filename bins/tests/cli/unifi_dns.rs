@@ -218,6 +218,32 @@ async fn the_gateway_is_found_by_flags_environment_or_site_file() {
      |
      = hint: the admin whose credential it is needs the Site Admin role for Network
     "#);
+    // Whatever is asked to be told, no secret is.
+    for (binary, arguments) in [
+        (
+            DNS,
+            vec!["ensure", "told.home.example", "A", "172.16.8.62", "-vvv"],
+        ),
+        (RESERVATION, vec!["list", "-vvv", "-o", "json"]),
+    ] {
+        let mut by_login = site.bare(binary, &arguments);
+        by_login
+            .env("UNIFI_USERNAME", &known.unifi_username)
+            .env("UNIFI_PASSWORD", &known.unifi_password);
+        let by_key = site.command(binary, &arguments);
+        for command in [by_login, by_key] {
+            let finished = run(command).await;
+            assert_eq!(finished.code, Some(0), "{}", finished.printed());
+            let printed = finished.printed();
+            assert!(printed.contains("status=200"), "it tells: {printed}");
+            for secret in [&known.unifi_password, &known.unifi_key] {
+                assert!(!printed.contains(secret.as_str()), "{printed}");
+            }
+            for name in ["TOKEN=", "eyJ", "csrfToken", "canary"] {
+                assert!(!printed.contains(name), "{name}: {printed}");
+            }
+        }
+    }
     let both = site.command(
         RESERVATION,
         &[

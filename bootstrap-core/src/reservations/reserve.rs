@@ -302,3 +302,167 @@ async fn one_holder(gateway: &dyn Gateway, address: Ipv4Addr, mac: Mac) -> PortR
         .hint("another run made the second reservation: run it again")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use unifi_client::{ActiveClient, DhcpServer, Lease};
+
+    use super::*;
+
+    const MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
+    const OTHER: Mac = Mac([2, 0, 0, 0, 0, 2]);
+
+    fn record(mac: Mac, address: [u8; 4], on: bool, note: Option<&str>) -> ClientRecord {
+        ClientRecord {
+            id: "id".to_owned(),
+            mac,
+            name: None,
+            hostname: None,
+            note: note.map(str::to_owned),
+            use_fixed_ip: on,
+            fixed_ip: Some(address.into()),
+            network_id: None,
+            local_dns: None,
+            last_seen: None,
+            last_ip: None,
+        }
+    }
+
+    fn view() -> GatewayView {
+        let network = |id: &str, subnet: &str, enabled| Network {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            purpose: "corporate".to_owned(),
+            subnet: subnet.parse().ok(),
+            vlan: None,
+            dhcp: DhcpServer {
+                enabled,
+                ..DhcpServer::default()
+            },
+            dhcp_elsewhere: false,
+        };
+        let active = |mac, address: [u8; 4], device| ActiveClient {
+            mac,
+            ip: Some(address.into()),
+            name: None,
+            network_id: None,
+            device,
+        };
+        let lease = |mac, address: [u8; 4], expires| Lease {
+            mac,
+            ip: address.into(),
+            expires: Some(expires),
+            name: None,
+        };
+        GatewayView {
+            networks: vec![
+                network("lan", "10.0.0.1/24", true),
+                network("quiet", "10.0.1.1/24", false),
+            ],
+            records: vec![
+                record(OTHER, [10, 0, 0, 20], true, None),
+                record(Mac([2, 0, 0, 0, 0, 3]), [10, 0, 0, 21], false, None),
+            ],
+            active: vec![
+                active(OTHER, [10, 0, 0, 22], false),
+                active(Mac([2, 0, 0, 0, 0, 9]), [10, 0, 0, 2], true),
+            ],
+            leases: vec![
+                lease(OTHER, [10, 0, 0, 23], 2_000),
+                lease(OTHER, [10, 0, 0, 24], 500),
+                lease(MAC, [10, 0, 0, 25], 2_000),
+            ],
+            ..GatewayView::default()
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_and_what_is_taken_are_told_apart() {
+        for (last, net, mac, expected) in [
+            (10, 0, MAC, "make"),
+            // Its own lease and one that ran out stand in nobody's way.
+            (24, 0, MAC, "make"),
+            (25, 0, MAC, "make"),
+            (20, 0, MAC, "taken"),
+            (21, 0, MAC, "taken"),
+            (22, 0, MAC, "taken"),
+            (23, 0, MAC, "taken"),
+            (2, 0, MAC, "taken"),
+            (1, 0, MAC, "impossible"),
+            (0, 0, MAC, "impossible"),
+            (255, 0, MAC, "impossible"),
+            (40, 0, MAC, "impossible"),
+            (10, 1, MAC, "impossible"),
+            (10, 2, MAC, "impossible"),
+            (10, 0, Mac([2, 0, 0, 0, 0, 9]), "impossible"),
+        ] {
+            let wanted = Wanted {
+                mac,
+                address: [10, 0, net, last].into(),
+                name: None,
+                network: None,
+            };
+            let rules = Rules {
+                owner: "lab".to_owned(),
+                excluded: vec![("10.0.0.40/30".parse().unwrap(), "kept".to_owned())],
+                replace: false,
+            };
+            let found = match decide(&wanted, &rules, None, &view(), 1_000) {
+                Ok(Decision::Make(_)) => "make",
+                Ok(_) => "other",
+                Err(Refused::Impossible(_)) => "impossible",
+                Err(Refused::Taken(_)) => "taken",
+            };
+            assert_eq!(found, expected, "10.0.{net}.{last} for {mac}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_exists_is_changed_with_what_undo_needs() {
+        let ours =
+            "[omni-bootstrap site=lab cluster=- set=- machine=x record=changed before=10.0.0.5]";
+        for (own, replace, expected) in [
+            (record(MAC, [10, 0, 0, 10], true, None), false, "unchanged"),
+            (record(MAC, [10, 0, 0, 11], true, None), false, "taken"),
+            (
+                record(MAC, [10, 0, 0, 11], true, Some("rack")),
+                true,
+                "rack|[omni-bootstrap site=lab cluster=- set=- machine=n record=changed before=10.0.0.11]",
+            ),
+            // Moved again: what was there first still comes back.
+            (
+                record(MAC, [10, 0, 0, 12], true, Some(ours)),
+                false,
+                "[omni-bootstrap site=lab cluster=- set=- machine=n record=changed before=10.0.0.5]",
+            ),
+            // Switched off: nothing of it comes back.
+            (
+                record(MAC, [10, 0, 0, 10], false, None),
+                false,
+                "[omni-bootstrap site=lab cluster=- set=- machine=n record=changed]",
+            ),
+        ] {
+            let wanted = Wanted {
+                mac: MAC,
+                address: [10, 0, 0, 10].into(),
+                name: Some("n".to_owned()),
+                network: Some("lan".to_owned()),
+            };
+            let rules = Rules {
+                owner: "lab".to_owned(),
+                replace,
+                ..Rules::default()
+            };
+            let found = match decide(&wanted, &rules, Some(&own), &view(), 1_000) {
+                Ok(Decision::Unchanged) => "unchanged".to_owned(),
+                Ok(Decision::Change { patch, .. }) => {
+                    patch.note.unwrap_or_default().replace('\n', "|")
+                }
+                Ok(Decision::Make(_)) => "made".to_owned(),
+                Err(Refused::Impossible(_)) => "impossible".to_owned(),
+                Err(Refused::Taken(_)) => "taken".to_owned(),
+            };
+            assert_eq!(found, expected);
+        }
+    }
+}

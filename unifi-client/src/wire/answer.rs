@@ -1,4 +1,10 @@
 //! From an answer to rows or an error: the envelopes and error bodies of the three families and of the proxy.
+//!
+//! - legacy: `{"meta": {"rc": "ok"}, "data": [ROW…]}`; an error has `"rc": "error"`, `msg` and echoes, also under 200
+//! - v2: rows bare; an error is `{"code", "message", "errorCode", "details": {"invalid_fields": […]}}`
+//! - integration: `{"offset", "limit", "count", "totalCount", "data"}` or an object; an error has `code` and `requestId`
+//! - the proxy: `{"error": {"code": 401, "message"}}`, now and then under 200
+//! - any of them: a web page, while the application starts
 
 use std::time::Duration;
 
@@ -101,7 +107,7 @@ impl Answer {
 }
 
 /// UniFi OS reports some of its own refusals with status 200: `{"error":{"code":401,…}}`.
-fn wrapped_status(body: &[u8]) -> Option<u16> {
+pub(crate) fn wrapped_status(body: &[u8]) -> Option<u16> {
     #[derive(Deserialize)]
     struct Wrapped {
         error: Inner,

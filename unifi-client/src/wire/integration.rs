@@ -1,4 +1,7 @@
-//! Bodies of `integration/v1/…`. Requests are strict: one property too many is refused.
+//! Bodies of `integration/v1/…`, after the vendor's OpenAPI documents (compared with 9.5, 10.0, 10.1 and 10.5).
+//!
+//! Requests are strict: one property too many is refused, `ttlSeconds` of a text record among them, so each type has a
+//! body of its own.
 
 use std::net::Ipv4Addr;
 

@@ -1,11 +1,12 @@
-//! Rows of `v2/api/site/{site}/…`.
+//! Rows of `v2/api/site/{site}/…`: bare, without an envelope. Leases are in an object of their own:
+//! `{"dhcp_lease_info": [{"mac", "ip", "lease_expiration_time", …}]}`.
 
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::legacy::NetworkRow;
 use super::lenient;
+use super::network::NetworkRow;
 use crate::parse::fold_name;
 use crate::{DnsRecord, Lease, Mac, PastClient, RecordType, Wan};
 

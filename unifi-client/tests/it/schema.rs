@@ -393,11 +393,18 @@ fn fields_of(source: &str, name: &str) -> Vec<String> {
 #[test]
 fn what_is_read_of_networks_and_records_are_the_vendors_fields() {
     let Some(directory) = directory() else { return };
-    let source = include_str!("../../src/wire/legacy.rs");
-    for (file, name, own, least) in [
-        ("95", "NetworkRow", &["id"][..], 25),
+    let networks = include_str!("../../src/wire/network.rs");
+    let records = include_str!("../../src/wire/legacy.rs");
+    for (file, source, name, own, least) in [
+        ("95", networks, "NetworkRow", &["id"][..], 25),
         // Read only, so no setting: what was seen of a client.
-        ("94", "UserRow", &["id", "last_seen", "last_ip", "ip"], 9),
+        (
+            "94",
+            records,
+            "UserRow",
+            &["id", "last_seen", "last_ip", "ip"],
+            9,
+        ),
     ] {
         let vendor = json_file(&directory, file);
         let fields = fields_of(source, name);

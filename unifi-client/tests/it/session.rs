@@ -211,6 +211,16 @@ async fn an_expired_session_is_renewed_once_for_all_who_find_it_so() {
         ]
     );
 
+    // Some proxies say so with status 200.
+    let fake = opened(&opened(&Fake::new(), "c1", "t1"), "c2", "t2")
+        .on(SITES, 200, ok())
+        .on(SITES, 200, EXPIRED)
+        .on(SITES, 200, ok());
+    let client = os(&fake);
+    client.sites().await.unwrap();
+    client.sites().await.unwrap();
+    assert_eq!(fake.calls(), [OS_LOGIN, SITES, SITES, OS_LOGIN, SITES]);
+
     // Four at a time are refused together: one login follows.
     let mut fake = opened(&opened(&Fake::new(), "c1", "t1"), "c2", "t2").on(SITES, 200, ok());
     for _ in 0..4 {

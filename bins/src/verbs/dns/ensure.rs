@@ -21,10 +21,14 @@ Examples:
   unifi-dns ensure omni.home.example A 172.16.8.5
   unifi-dns ensure omni.home.example A 172.16.8.6 --replace --dry-run
 
-With -o json: {\"action\": \"made\", \"replaced\" or \"unchanged\", \"dry_run\", \"records\": [RECORD], \"before\": RECORD or null},
-where RECORD is {\"name\", \"type\", \"value\", \"ttl\", \"enabled\"}. New fields may be added.
+With -o json:
+  {\"action\": \"made\", \"replaced\" or \"unchanged\", \"dry_run\", \"records\": [RECORD],
+   \"before\": RECORD or null}
+  where RECORD is {\"name\", \"type\", \"value\", \"ttl\" (seconds, 0 is automatic), \"enabled\"}.
+  New fields may be added.
 
-Exit codes: 0 it is there, 1 the gateway refused it, 3 something else has the name, 5 nothing was tried.")]
+Exit codes:
+  0 it is there, 1 the gateway refused it, 3 something else has the name, 5 nothing was tried")]
 pub struct Ensure {
     /// Fully qualified name; `*.` in front stands for all names below
     #[arg(value_name = "NAME")]

@@ -12,10 +12,14 @@ use crate::unifi::{Unifi, unread};
 /// List DNS records, and the names that client records have
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-With -o json: {\"api\": \"integration\" or \"v2\", \"records\": [{\"name\", \"type\", \"value\", \"ttl\" (seconds, 0 is automatic),
-\"enabled\", \"client\" (the MAC of the client record that has the name, else null)}]}. New fields may be added.
+With -o json:
+  {\"api\": \"integration\" or \"v2\", \"records\": [{\"name\", \"type\", \"value\",
+   \"ttl\" (seconds, 0 is automatic), \"enabled\",
+   \"client\" (the MAC of the client record that has the name, else null)}]}
+  New fields may be added.
 
-Exit codes: 0 listed, 5 the gateway could not be read.")]
+Exit codes:
+  0 listed, 5 the gateway could not be read")]
 pub struct List {
     #[command(flatten)]
     output: Output,

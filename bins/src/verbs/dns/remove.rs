@@ -19,10 +19,14 @@ Examples:
   unifi-dns remove omni.home.example
   unifi-dns remove omni.home.example A 172.16.8.5
 
-With -o json: {\"action\": \"removed\" or \"absent\", \"dry_run\", \"records\": [RECORD], \"before\": null},
-where RECORD is {\"name\", \"type\", \"value\", \"ttl\", \"enabled\"}. New fields may be added.
+With -o json:
+  {\"action\": \"removed\" or \"absent\", \"dry_run\", \"records\": [RECORD], \"before\": null}
+  where RECORD is {\"name\", \"type\", \"value\", \"ttl\" (seconds, 0 is automatic), \"enabled\"}.
+  New fields may be added.
 
-Exit codes: 0 it is gone, 1 the gateway refused it, 3 what has the name is something else, 5 nothing was tried.")]
+Exit codes:
+  0 it is gone, 1 the gateway refused it, 3 what has the name is something else,
+  5 nothing was tried")]
 pub struct Remove {
     /// Name
     #[arg(value_name = "NAME")]

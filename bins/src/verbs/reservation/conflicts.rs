@@ -18,11 +18,15 @@ use crate::unifi::{Unifi, unread};
 /// dynamic range, one that its client has not taken up yet.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-With -o json: {\"conflicts\": [{\"severity\": \"error\" or \"warning\", \"kind\": \"reserved-twice\", \"leased-to-another\",
-\"used-by-another\", \"outside-network\", \"other-network\", \"no-dhcp\", \"switched-off\", \"in-pool\" or \"not-taken-up\", \"address\",
-\"macs\" (the one with the reservation first), \"message\"}]}. New fields and kinds may be added.
+With -o json:
+  {\"conflicts\": [{\"severity\": \"error\" or \"warning\", \"kind\", \"address\",
+   \"macs\" (the one with the reservation first), \"message\"}]}
+  where the kinds are reserved-twice, leased-to-another, used-by-another, outside-network,
+  other-network, no-dhcp, switched-off, in-pool and not-taken-up.
+  New fields and kinds may be added.
 
-Exit codes: 0 no errors, 3 errors: a person has to decide, 5 the gateway could not be read.")]
+Exit codes:
+  0 no errors, 3 errors: a person has to decide, 5 the gateway could not be read")]
 pub struct Conflicts {
     #[command(flatten)]
     output: Output,

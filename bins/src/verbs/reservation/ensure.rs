@@ -29,11 +29,14 @@ Examples:
   unifi-reservation ensure bc:24:11:00:00:01 172.16.8.11 --name node-1
   unifi-reservation ensure bc:24:11:00:00:01 172.16.8.11 --exclude 172.16.8.1-172.16.8.9 --dry-run
 
-With -o json: {\"action\": \"reserved\" or \"unchanged\", \"dry_run\", \"mac\", \"address\", \"other\" (the address it takes the place of,
-or null)}. New fields may be added.
+With -o json:
+  {\"action\": \"reserved\" or \"unchanged\", \"dry_run\", \"mac\", \"address\",
+   \"other\" (the address it takes the place of, or null)}
+  New fields may be added.
 
-Exit codes: 0 it is reserved, 1 the gateway refused it, 3 somebody else has the address or the client another
-reservation, 5 the address cannot be reserved, or nothing was tried.")]
+Exit codes:
+  0 it is reserved, 1 the gateway refused it, 3 somebody else has the address or the client has
+  another reservation, 5 the address cannot be reserved, or nothing was tried")]
 pub struct Ensure {
     /// Hardware address, in any of the usual spellings
     #[arg(value_name = "MAC", value_parser = mac)]

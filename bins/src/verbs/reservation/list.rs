@@ -16,11 +16,15 @@ use crate::unifi::{Unifi, unread};
 /// NOW is the address the client has.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-With -o json: {\"reservations\": [{\"mac\", \"name\", \"network\", \"address\", \"active\" (false: switched off, and still in the way),
-\"mark\": {\"site\", \"cluster\", \"machine\", \"before\"} or null, \"online\", \"current\"}]}; what is not known is null.
-New fields may be added.
+With -o json:
+  {\"reservations\": [{\"mac\", \"name\", \"network\", \"address\",
+   \"active\" (false: switched off, and still in the way),
+   \"mark\": {\"site\", \"cluster\" (null: made by hand), \"machine\", \"before\"} or null,
+   \"online\", \"current\"}]}
+  What is not known is null. New fields may be added.
 
-Exit codes: 0 listed, 5 the gateway could not be read.")]
+Exit codes:
+  0 listed, 5 the gateway could not be read")]
 pub struct List {
     #[command(flatten)]
     output: Output,

@@ -23,10 +23,13 @@ Examples:
   unifi-reservation release bc:24:11:00:00:01
   unifi-reservation release bc:24:11:00:00:01 --owner home --dry-run
 
-With -o json: {\"action\": \"released\" or \"absent\", \"dry_run\", \"mac\", \"address\" (null where there was none), \"other\" (the address
-that is reserved again, or null)}. New fields may be added.
+With -o json:
+  {\"action\": \"released\" or \"absent\", \"dry_run\", \"mac\", \"address\" (null where there was none),
+   \"other\" (the address that is reserved again, or null)}
+  New fields may be added.
 
-Exit codes: 0 it is gone, 1 the gateway refused it, 3 it is not ours, 5 nothing was tried.")]
+Exit codes:
+  0 it is gone, 1 the gateway refused it, 3 it is not ours, 5 nothing was tried")]
 pub struct Release {
     /// Hardware address, in any of the usual spellings
     #[arg(value_name = "MAC", value_parser = mac)]

@@ -3,7 +3,7 @@
 use bootstrap_core::adapters::Connected;
 use omni_client::{AccountRole, Error, PROVIDER_PREFIX, Resource, kinds};
 
-use super::new_key::{Out, hand_over, settle};
+use super::new_key::{Out, Planned, hand_over, settle};
 use super::{Life, accounts, failed, make_key, refused};
 use crate::args::Output;
 use crate::notices::day;
@@ -100,12 +100,12 @@ pub fn run(arguments: &Create, omni: &Omni, screen: &mut Screen) -> Result<Exit,
         }
         let place = arguments.out.prepare(true)?;
         if arguments.dry_run {
-            screen.print(&format!(
+            let words = format!(
                 "+ service account {name} would be made with {}, its key would end on {}",
                 in_words(&role),
                 day(new.expires)
-            ));
-            return Ok(Exit::Done);
+            );
+            return Planned::new(&new, words).tell(arguments.output.format, screen);
         }
         if let Some(id) = name.strip_prefix(PROVIDER_PREFIX) {
             know_provider(&connected, id, screen).await?;

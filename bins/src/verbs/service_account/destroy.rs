@@ -18,7 +18,7 @@ Examples:
   omni-service-account destroy ci
   omni-service-account destroy infra-provider:old --dry-run
 
--o json: {\"destroyed\": [NAME], \"missing\": [NAME]}
+-o json: {\"destroyed\": [NAME], \"missing\": [NAME]}, with --dry-run \"would_destroy\" too
 
 Exit codes: 0 gone, 1 refused by Omni, 5 nothing was destroyed (your own account, the key may not, no Omni).")]
 pub struct Destroy {
@@ -34,6 +34,8 @@ pub struct Destroy {
 
 #[derive(Debug, Default, Serialize)]
 struct Done {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    would_destroy: Vec<String>,
     destroyed: Vec<String>,
     missing: Vec<String>,
 }
@@ -68,12 +70,7 @@ pub fn run(arguments: &Destroy, omni: &Omni, screen: &mut Screen) -> Result<Exit
             ..Done::default()
         };
         if arguments.dry_run {
-            for name in &there {
-                screen.print(&format!(
-                    "- service account {} would be destroyed",
-                    clean(name)
-                ));
-            }
+            done.would_destroy = there;
         } else if let Err(error) = destroy(&connected.omni, there, &mut done).await {
             tell(&done, arguments.output.format, screen)?;
             return Err(failed(&error, Exit::Error));
@@ -101,6 +98,12 @@ async fn destroy(omni: &Client, names: Vec<String>, done: &mut Done) -> Result<(
 fn tell(done: &Done, format: Format, screen: &mut Screen) -> Result<(), Failure> {
     if format != Format::Table {
         return screen.document(format, done);
+    }
+    for name in &done.would_destroy {
+        screen.print(&format!(
+            "- service account {} would be destroyed",
+            clean(name)
+        ));
     }
     for name in &done.destroyed {
         screen.print(&format!("destroyed service account: {}", clean(name)));

@@ -8,6 +8,7 @@ use bootstrap_core::diagnostic::Diagnostic;
 use omni_client::{Client, Error, NewKey, OpenPgpSigner, full_identity};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::failed;
 use crate::args::Format;
@@ -50,6 +51,40 @@ impl Out {
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     let message = format!("{} cannot be written: {error}", path.display());
     Failure::message(Exit::Refused, message)
+}
+
+/// What would be done with a key that was made only to see that it can be.
+#[derive(Debug, Serialize)]
+pub struct Planned<'a> {
+    dry_run: bool,
+    name: &'a str,
+    expires: String,
+    #[serde(skip)]
+    words: String,
+}
+
+impl<'a> Planned<'a> {
+    /// `words` say it to people.
+    pub fn new(new: &'a NewKey, words: String) -> Self {
+        Self {
+            dry_run: true,
+            name: new.account.name(),
+            expires: stamp(new.expires),
+            words,
+        }
+    }
+
+    /// Says it.
+    ///
+    /// # Errors
+    /// It cannot be written in that form.
+    pub fn tell(&self, format: Format, screen: &mut Screen) -> Result<Exit, Failure> {
+        match format {
+            Format::Table => screen.print(&self.words),
+            format => screen.document(format, self)?,
+        }
+        Ok(Exit::Done)
+    }
 }
 
 /// What is said of a new key; the key itself only where it is asked for on standard output.
@@ -142,7 +177,7 @@ pub async fn hand_over(
     let file = place.as_ref().map(|place| place.path().to_owned());
     if let Some(place) = place {
         let path = place.path().to_owned();
-        let line = format!("{}\n", key.expose_secret());
+        let line = Zeroizing::new(format!("{}\n", key.expose_secret()));
         let written = place.write(&line);
         written.map_err(|error| Failure {
             exit: Exit::Error,
@@ -166,7 +201,8 @@ pub async fn hand_over(
         (Some(key), _) => {
             screen.note("\nSet the following environment variables to use the service account:");
             screen.print(&format!("OMNI_ENDPOINT={endpoint}"));
-            screen.print(&format!("OMNI_SERVICE_ACCOUNT_KEY={key}"));
+            let line = Zeroizing::new(format!("OMNI_SERVICE_ACCOUNT_KEY={key}"));
+            screen.print(&line);
             screen.note(
                 "\nNote: Store the service account key securely, it will not be displayed again",
             );

@@ -2,7 +2,7 @@
 
 use bootstrap_core::adapters::Connected;
 
-use super::new_key::{Out, hand_over, settle};
+use super::new_key::{Out, Planned, hand_over, settle};
 use super::{Life, accounts, make_key, refused};
 use crate::args::Output;
 use crate::notices::day;
@@ -73,11 +73,11 @@ pub async fn renew(
     }
     let place = how.out.prepare(false)?;
     if how.dry_run {
-        let end = day(new.expires);
-        screen.print(&format!(
-            "~ service account {name} would get a new key that ends on {end}"
-        ));
-        return Ok(Exit::Done);
+        let words = format!(
+            "~ service account {name} would get a new key that ends on {}",
+            day(new.expires)
+        );
+        return Planned::new(&new, words).tell(how.output.format, screen);
     }
     let renewed = connected
         .omni

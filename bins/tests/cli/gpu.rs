@@ -5,7 +5,7 @@ use std::time::Duration;
 use proxmox_client::{HostPci, PciDevice};
 use serde_json::Value;
 use site_simulator::Faults;
-use site_simulator::world::proxmox::{Caller, Cluster, CreateVm, Mapping};
+use site_simulator::world::proxmox::{Caller, Cluster, CreateVm, Mapping, everywhere};
 use tokio::process::Command;
 
 use crate::harness::{Finished, Loopback, run};
@@ -559,6 +559,60 @@ async fn an_iommu_group_goes_to_one_vm() {
     assert!(says.contains(wanted), "{says}");
     // The VM that has one of the group may have the other.
     assert_eq!(attach("worker-2", "rtx3090").await.0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_token_lacks_is_told_before_anything_is_written() {
+    let lab = Lab::open().await;
+    lab.cluster(|cluster| cluster.set_by_hand(102, "hostpci0", "mapping=l40s"));
+    let reader = lab.0.world.credentials().proxmox_readonly_token;
+    for (arguments, says) in [
+        (
+            &["attach", "worker-1", "--mapping", "h100", "--dry-run"][..],
+            "VM.Config.HWType on /vms/101 is missing",
+        ),
+        (
+            &["attach", "worker-1", "--mapping", "h100"],
+            "VM.Config.HWType on /vms/101 is missing",
+        ),
+        (
+            &["detach", "worker-2", "--slot", "0"],
+            "VM.Config.HWType on /vms/102 is missing",
+        ),
+    ] {
+        let mut command = lab.command(arguments);
+        command.env("PROXMOX_VE_API_TOKEN", &reader);
+        let finished = run(command).await;
+        assert_eq!(finished.code, Some(5), "{}", finished.printed());
+        assert!(finished.stderr.contains(says), "{}", finished.stderr);
+    }
+    let mut command = lab.command(&["list"]);
+    command.env("PROXMOX_VE_API_TOKEN", &reader);
+    let listed = run(command).await;
+    assert_eq!(listed.code, Some(0), "{}", listed.printed());
+    // One that sees some of the VMs cannot know who has a device.
+    let some = "some@pve!vms=00000000-0000-4000-8000-000000000001";
+    lab.cluster(|cluster| {
+        let mut grants = everywhere(&["Sys.Audit", "Mapping.Use", "Mapping.Audit"]);
+        let own = ["VM.Audit", "VM.Config.HWType"].map(str::to_owned);
+        grants.insert("/vms/101".to_owned(), own.into());
+        cluster.accept_token_with(some, grants);
+    });
+    for (verb, code, says) in [
+        ("list", 0, "who uses a device is not all shown"),
+        ("attach", 5, "not all VMs can be seen"),
+    ] {
+        let arguments = [verb, "worker-1", "--mapping", "h100"];
+        let mut command = lab.command(if verb == "list" {
+            &arguments[..1]
+        } else {
+            &arguments
+        });
+        command.env("PROXMOX_VE_API_TOKEN", some);
+        let finished = run(command).await;
+        assert_eq!(finished.code, Some(code), "{}", finished.printed());
+        assert!(finished.stderr.contains(says), "{}", finished.stderr);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -233,16 +233,33 @@ async fn check(
     if config.is_template() {
         return Err(refused(vm, "it is a template"));
     }
-    writable(port, vm, config, pending).await
+    writable(port, vm, config, (mapping, pending)).await
 }
 
-/// Whether the VM runs, where its options may be written.
+/// Whether the VM runs, where a device of the mapping may be written to its options or out of them.
 pub(super) async fn writable(
     port: &dyn Hypervisor,
     vm: &Vm,
     config: &VmConfig,
-    pending: bool,
+    (mapping, pending): (&str, bool),
 ) -> Result<bool, Problem> {
+    for (path, privilege) in [
+        (format!("/vms/{}", vm.vmid), "VM.Config.HWType"),
+        (format!("/mapping/pci/{mapping}"), "Mapping.Use"),
+    ] {
+        let granted = port.permissions(&path).await?.remove(&path);
+        if !granted
+            .unwrap_or_default()
+            .iter()
+            .any(|name| name == privilege)
+        {
+            return Err(Problem::refused(
+                Diagnostic::error(format!("{privilege} on {path} is missing")).hint(
+                    "grant it to the token, and to its user where the token has separate privileges",
+                ),
+            ));
+        }
+    }
     if let Some(lock) = config.lock() {
         return Err(refused(vm, &format!("it is locked ({lock})")));
     }

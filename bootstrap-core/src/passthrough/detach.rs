@@ -62,7 +62,8 @@ async fn detach_once(port: &dyn Hypervisor, wish: &Detach, vm: &Vm) -> Result<St
             .hint("Proxmox lets root@pam with a password alone change such an option: use its web interface"),
         ));
     }
-    let running = writable(port, vm, &config, wish.pending).await?;
+    let mapping = device.mapping.as_deref().unwrap_or_default();
+    let running = writable(port, vm, &config, (mapping, wish.pending)).await?;
     let was_applied = has.get(&index) == Some(&device);
     let waits = running && was_applied;
     if wish.dry_run {

@@ -47,7 +47,7 @@ impl Problem {
     }
 }
 
-/// A failed read, before anything was written.
+/// A failed read, or a refused write: nothing was written.
 impl From<PortError> for Problem {
     fn from(error: PortError) -> Self {
         Self::refused((&error).into())
@@ -96,7 +96,10 @@ enum Step {
 fn failed_write(error: PortError) -> Result<Step, Problem> {
     match error.failure {
         Failure::Conflict | Failure::Locked | Failure::Unreachable => Ok(Step::Again(error)),
-        _ => Err(Problem::after_write((&error).into())),
+        Failure::Denied | Failure::Invalid | Failure::NotFound | Failure::Unauthorized => {
+            Err(error.into())
+        }
+        Failure::Other => Err(Problem::after_write((&error).into())),
     }
 }
 

@@ -14,9 +14,9 @@ use crate::recording::{Answer, Recording, Scripted, load};
 
 const UPID: &str = "UPID:pve1:00000259:00032DF2:6B03EBB8:qmstart:101:toolkit@pve!boot:";
 /// How many places of a body are damaged where a fuller one of its shape was damaged everywhere.
-const SAMPLES: usize = 24;
-/// How many are everywhere: all of most bodies, every tenth or so of the longest.
-const EVERYWHERE: usize = 1_000;
+const SAMPLES: usize = 16;
+/// How many are everywhere: all of most bodies, some of the longest.
+const EVERYWHERE: usize = 600;
 
 /// Makes the call of a method and a path; what it returns is looked at by nobody.
 async fn call(client: &Client, method: &str, path: &[&str]) -> Option<Result<(), Error>> {
@@ -200,7 +200,7 @@ async fn cut_anywhere() {
             cuts += 1;
         }
     }
-    assert!(cuts > 10_000, "{cuts}");
+    assert!(cuts > 8_000, "{cuts}");
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn bits_flipped() {
             flips += 1;
         }
     }
-    assert!(flips > 10_000, "{flips}");
+    assert!(flips > 8_000, "{flips}");
 }
 
 /// Pointers to every value inside a JSON value, itself included.

@@ -79,6 +79,19 @@ impl NewDnsRecord {
     /// The record as it is compared and sent: the name in lower case without a final dot, addresses in their shortest
     /// spelling.
     ///
+    /// ```
+    /// use unifi_client::{NewDnsRecord, RecordType};
+    ///
+    /// let record = NewDnsRecord {
+    ///     name: "Omni.Home.Example.".into(),
+    ///     record_type: RecordType::Aaaa,
+    ///     value: "2001:DB8:0::5".into(),
+    ///     ttl: 300,
+    /// };
+    /// let record = record.normalized().unwrap();
+    /// assert_eq!((record.name.as_str(), record.value.as_str()), ("omni.home.example", "2001:db8::5"));
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Invalid`] for names, values, types and TTLs that no API takes, as
     /// [`create_dns_record`](crate::Client::create_dns_record) would say.

@@ -3,6 +3,12 @@
 //! The key is made here and its public part registered without a signature. The server answers with a URL; whoever
 //! opens it and logs in confirms the key. Keys are ECDSA on P-256, as Omni's web interface makes them since 1.4; the
 //! OpenPGP keys that `omnictl` makes for people can be registered as well.
+//!
+//! Calls are `POST /api/auth.AuthService/RegisterPublicKey` with `{"public_key": {"plain_key": {"key_pem",
+//! "not_before", "not_after"}} or {"pgp_data": "<base64>"}, "identity": {"email"}}`, answer `{"login_url",
+//! "public_key_id"}`, and `AwaitPublicKeyConfirmation` with `{"public_key_id"}`, which answers `{}` once it is
+//! confirmed and refuses after five minutes. Sources: `auth.proto`, `pkg/plain` and `pkg/pgp` of
+//! github.com/siderolabs/go-api-signature; a refused registration is recorded [153].
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -32,6 +38,23 @@ const PUBLIC: [&str; 2] = ["-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY---
 const NOT_AFTER: &str = "not-after: ";
 
 /// A person's key: P-256, for some hours.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use std::time::{Duration, SystemTime};
+///
+/// use omni_client::{ClientBuilder, UserKey};
+///
+/// let key = Arc::new(UserKey::generate("ada@home.example", SystemTime::now())?);
+/// let client = ClientBuilder::new("https://omni.home.example").signer(key.clone()).build()?;
+/// let login = client.register_user_key(&key).await?;
+/// println!("open {}", login.url);
+/// client.await_confirmation(&login, Duration::from_secs(300)).await?;
+/// println!("logged in as {}", client.current_user().await?.identity);
+/// # Ok(())
+/// # }
+/// ```
 pub struct UserKey {
     identity: String,
     pair: EcdsaKeyPair,

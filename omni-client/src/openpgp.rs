@@ -1,4 +1,7 @@
 //! The [`Signer`] for service-account keys.
+//!
+//! A signature is a detached OpenPGP packet of version 4 over the payload's bytes: type binary, SHA-512, with the time
+//! it was made, the issuer's fingerprint, and unhashed its key id. So are those of the recordings; GnuPG verifies both.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -13,7 +16,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::{KeyError, ServiceAccountKey, Signer};
 
-/// Signs with the OpenPGP key of a service account.
+/// Signs with the OpenPGP key of a service account, or with the one that `omnictl` made for a person.
 pub struct OpenPgpSigner {
     identity: String,
     key_id: String,

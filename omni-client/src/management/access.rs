@@ -1,4 +1,10 @@
 //! Service accounts, and the users there are.
+//!
+//! Methods `CreateServiceAccount`, `RenewServiceAccount`, `ListServiceAccounts`, `DestroyServiceAccount` and
+//! `ListUsers` [72, 77, 121-135, 139, 161-165]. All need the role Admin; [`Error::Denied`] otherwise.
+//!
+//! An account may have several keys at once. There is no taking a single one away: it ends by itself, or goes with the
+//! account.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,8 @@
 //! How machines join: tokens, and what is written on their boot media.
+//!
+//! Methods `GetMachineJoinConfig`, answer `{"kernel_args": [TEXT], "config": "<YAML documents>"}` [146, 438], and
+//! `CreateJoinToken`, answer `{"id": TEXT}` [147]. Tokens are revoked, renewed and deleted as resources of
+//! `JoinTokens.omni.sidero.dev`; which one is the default, `DefaultJoinTokens.omni.sidero.dev` says.
 
 use std::time::SystemTime;
 
@@ -55,7 +59,9 @@ struct Made {
 }
 
 impl Client {
-    /// What a machine is told so that it joins. Needs the role Reader; infra providers are refused.
+    /// What a machine is told so that it joins: three kernel arguments (`siderolink.api`, `talos.events.sink`,
+    /// `talos.logging.kernel`) or the three documents that mean the same. Needs the role Reader; infra providers are
+    /// refused with [`Error::Denied`].
     pub async fn machine_join_config(&self, options: &JoinOptions) -> Result<JoinConfig, Error> {
         let asked = Asked {
             use_grpc_tunnel: options.use_grpc_tunnel,

@@ -1,4 +1,7 @@
-//! Kubeconfigs for the Kubernetes API through Omni, of three kinds.
+//! Kubeconfigs for the Kubernetes API through Omni, of three kinds: with a token of their own, for programs; that
+//! send a person to the browser; and with a certificate that leads past Omni.
+//!
+//! Method `Kubeconfig`, answer `{"kubeconfig": "<base64 of YAML>"}` [150, 401-405].
 
 use std::time::Duration;
 
@@ -8,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{Repeat, file, is_false};
 use crate::{Client, Error};
 
-/// Whom a kubeconfig with a token of its own is for.
+/// Whom a kubeconfig with a token of its own is for. Kubernetes sees `user` and `groups`; Omni knows no account of
+/// that name, and nothing takes the token back before `ttl` is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KubeconfigOptions {
     /// The name Kubernetes sees.
@@ -95,7 +99,8 @@ struct Answer {
 impl Client {
     /// A kubeconfig with a token of its own, for the Kubernetes API through Omni. Needs the role Operator.
     ///
-    /// For a cluster that does not exist the server fails with status 500.
+    /// For a cluster that does not exist the server fails with status 500 ([`Error::Unexpected`]); without a user it
+    /// would refuse, which is done here already ([`Error::Invalid`]).
     pub async fn kubeconfig(
         &self,
         cluster: &str,
@@ -117,7 +122,8 @@ impl Client {
     /// A kubeconfig with which `kubectl` (and its plugin `oidc-login`) sends a person to the browser.
     /// It holds no secret. Needs the role Reader.
     ///
-    /// The server does not look whether the cluster exists.
+    /// The server does not look whether the cluster exists. What it writes runs `kubectl oidc-login get-token`, a
+    /// plugin that has to be installed.
     pub async fn oidc_kubeconfig(
         &self,
         cluster: &str,

@@ -1,4 +1,7 @@
 //! Kubernetes upgrades: what would stand in the way, and the manifests that follow them.
+//!
+//! Methods `KubernetesUpgradePreChecks`, answer `{"ok", "reason"}` [409], and `KubernetesSyncManifests`, a stream of
+//! `{"response_type", "path", "object", "diff", "skipped"}` that was recorded empty [410].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,8 @@
 //! What machines and the server wrote down. Answers come as lines; what is asked for here ends by itself.
+//!
+//! Methods `MachineLogs`, lines `{"result": {"bytes": "<base64>"}}` [411], and `ReadAuditLog`, lines
+//! `{"result": {"audit_log": "<base64 of JSON lines>"}}` [148]. A failure after the first line stands in the last one,
+//! `{"error": {"code", "message"}}`, under status 200. At most 200,000 lines are kept.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

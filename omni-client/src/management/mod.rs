@@ -1,7 +1,13 @@
 //! Calls of `management.ManagementService`, by family.
 //!
-//! Shapes are those of Omni's `management.proto`; what was seen with a real
-//! server (v1.10.0-beta.0) is replayed in `tests/management.rs`.
+//! Each is a `POST /api/management.ManagementService/<Method>` whose body is the
+//! JSON of the request message: snake_case names, zeros left out, durations as
+//! `"3600s"`, times in RFC 3339, bytes in base64. A cluster is named by the
+//! metadata `context`, which is signed. Answers have the same form.
+//!
+//! Shapes are those of Omni's `client/api/omni/management/management.proto`;
+//! what was seen with a real server (v1.10.0-beta.0) is replayed in
+//! `tests/management.rs`, numbers in brackets are those of the records.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -44,12 +50,14 @@ enum Repeat {
 }
 
 impl Client {
-    /// Whose key this is, and with what role: the cheapest test that a key works.
+    /// Whose key this is, and with what role: the cheapest test that a key works. Any valid signature may ask;
+    /// [`Error::Unauthenticated`] where this one is none.
     pub async fn current_user(&self) -> Result<specs::CurrentUser, Error> {
         self.get(&kinds::CURRENT_USER, "current").await?.spec_as()
     }
 
-    /// The server's version. Any valid signature may ask.
+    /// The server's version: resource `SysVersions.system.sidero.dev`, id `current`. Any valid signature may ask.
+    /// [`specs::SysVersion::untested`] says whether this client was tried with one like it.
     pub async fn server_version(&self) -> Result<specs::SysVersion, Error> {
         self.get(&kinds::SYS_VERSION, "current").await?.spec_as()
     }

@@ -1,4 +1,8 @@
 //! Schematics of the image factory, and where their boot media are.
+//!
+//! Methods `CreateSchematic`, `CreateSchematicFromRaw`, answer `{"schematic_id", "schematic_yml", …}` [143, 144, 439],
+//! and `GetBootAssetURL`, answer `{"url", "headers", "image_factory_host", "storage_key"}` [145, 440]. A schematic's id
+//! is the SHA-256 of its text: registering it again changes nothing.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,7 @@
 //! Configurations for `talosctl` and `omnictl`.
+//!
+//! Methods `Talosconfig` and `Omniconfig`, answers `{"talosconfig": "<base64 of YAML>"}` and `{"omniconfig": …}`
+//! [138, 151, 406-408]. Raw talosconfigs are refused by release builds of the server [407] and not offered.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,7 @@
 //! The server's own judgement of texts before they are written.
+//!
+//! Methods `ValidateConfig`, answer `{}` or a refusal [140, 141], and `ValidateJSONSchema`, answer
+//! `{"errors": [{"schema_path", "data_path", "cause", "errors"}]}` [142].
 
 use serde::{Deserialize, Serialize};
 

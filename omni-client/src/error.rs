@@ -319,7 +319,7 @@ impl From<SignError> for Error {
 }
 
 /// What a parser says, without the text that it quotes: that may be a token.
-fn without_content(said: &str) -> String {
+pub(crate) fn without_content(said: &str) -> String {
     match (
         said.split_once("string \""),
         said.rsplit_once("\", expected"),

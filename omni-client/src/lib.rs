@@ -1,10 +1,5 @@
 //! Typed client for a self-hosted [Omni](https://omni.siderolabs.com).
 //!
-//! It speaks the JSON gateway that Omni's own web interface uses, signs each
-//! call with a service-account key, and treats resources as data: a
-//! [`Resource`] keeps every field it does not know, and [`specs`] gives types
-//! to those that are in use.
-//!
 //! ```no_run
 //! # #[cfg(feature = "openpgp")]
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,6 +26,11 @@
 //! # }
 //! ```
 //!
+//! It speaks the JSON gateway that Omni's own web interface uses and signs each call with a key. Resources are data:
+//! [`specs`] has a type for the spec of every kind in [`kinds`], and what a type does not know is kept and written
+//! back. Each typed call has an untyped twin ([`Client::get_as`] and [`Client::get`]) that works with any
+//! [`Resource`], kinds of your own included.
+//!
 //! # What is there
 //!
 //! | Call | State |
@@ -39,6 +39,9 @@
 //! | [`Client::create`], [`Client::update`], [`Client::update_if_changed`], [`Client::modify`] | replayed |
 //! | [`Client::teardown`], [`Client::delete`] | replayed |
 //! | [`Client::watch`], with a fallback to listing behind proxies that buffer | replayed; the fallback is tested against a silent server |
+//! | The same typed: [`Client::get_as`], [`Client::list_as`], [`Client::modify_as`], [`Client::watch_as`] and their like | 72 of 115 specs checked against recorded ones, the others against Omni's definitions |
+//! | [`Selector`]: label selectors built, read, written and judged here | held to Omni's own cases |
+//! | [`yaml`], [`spelling`]: documents as `omnictl` and as the API spell them | every recorded resource, both ways |
 //! | [`Client::kubeconfig`], [`Client::oidc_kubeconfig`], [`Client::break_glass_kubeconfig`] | replayed |
 //! | [`Client::talosconfig`], [`Client::break_glass_talosconfig`], [`Client::omniconfig`] | replayed |
 //! | [`Client::service_accounts`] and making, renewing and destroying them, [`Client::users`] | replayed |
@@ -47,24 +50,37 @@
 //! | [`Client::validate_config`], [`Client::validate_json_schema`] | replayed |
 //! | [`Client::kubernetes_upgrade_pre_checks`], [`Client::preview_kubernetes_manifests`] | replayed; a preview that shows something is unproven |
 //! | [`Client::machine_logs`], [`Client::audit_log`] | replayed; following them is not planned |
-//! | Making and changing users, support bundles, power, maintenance upgrades | not yet |
 //! | [`Client::register_user_key`], [`Client::await_confirmation`]: login in a browser with a P-256 key | registration refused as recorded; the rest unproven, it is as the server's source has it |
-//! | Talos and Kubernetes runtimes through Omni | not planned |
+//! | **Not yet** | |
+//! | Making and changing users, support bundles, power, maintenance upgrades | |
+//! | Reading without a signature what Omni shows to everybody (`AuthConfig`) | |
+//! | **Never** | |
+//! | Talos and Kubernetes runtimes through Omni: their own clients do that better | |
+//! | Playing an infra provider: this API cannot take a finalizer off a request that is torn down | |
+//! | What nobody may read: `ClusterSecrets`, `TalosConfigs`, `Kubeconfigs` and Omni's own state | |
 //!
 //! # Features
 //!
-//! Both are on by default.
-//!
-//! - `openpgp`: service-account keys, read and made. Without it, bring your own [`Signer`].
-//! - `omniconfig`: the file in which `omnictl` keeps its contexts.
+//! | Feature | What it adds | Default |
+//! |---|---|---|
+//! | `openpgp` | Service-account keys, read and made. Without it, bring your own [`Signer`] | yes |
+//! | `omniconfig` | The file in which `omnictl` keeps its contexts | yes |
+//! | `yaml` | [`yaml`]: resources as YAML documents | yes |
 //!
 //! # Things to know
 //!
-//! - Times that signatures carry come from the injected clock. A server
-//!   accepts five minutes of difference; a refusal says how large it was.
-//! - Only reads, calls that give the same each time, teardown and delete are ever sent twice.
-//! - An update replaces labels, annotations and finalizers as a whole: change
-//!   what was read, never build it anew. [`Client::modify`] does that.
+//! - Times that signatures carry come from the injected clock. A server accepts five minutes of difference; a refusal
+//!   says how large it was.
+//! - Only reads, calls that give the same each time, teardown and delete are ever sent twice. Updates are guarded by
+//!   the version that was read: where somebody was faster, they fail with [`Error::Conflict`].
+//! - An update replaces labels, annotations and finalizers as a whole: change what was read, never build it anew.
+//!   [`Client::modify`] and [`Client::modify_as`] do that.
+//! - Dropping a call's future is safe for reads and watches. A write may have happened by then or not, as after a lost
+//!   answer: read before writing again. A watch can be dropped between any two events.
+//! - Everything is `Send + Sync`, and a [`Client`] is cheap to clone. Calls need a Tokio runtime with its timers.
+//! - Tokens, patches, command lines and configs are [`specs::Secret`]: `Debug` shows neither them nor the spec of an
+//!   untyped [`Resource`], and no error quotes what was received.
+//! - `examples/list_machines.rs` and `examples/follow_machines.rs` are whole programs.
 
 #![deny(missing_docs)]
 
@@ -87,10 +103,13 @@ mod server;
 mod service_account;
 mod sign;
 pub mod specs;
+pub mod spelling;
 mod typed;
 mod update;
 mod watch;
 mod wire;
+#[cfg(feature = "yaml")]
+pub mod yaml;
 
 pub use api_transport::{Clock, Fingerprint, Trust};
 pub use client::{Client, ClientBuilder};

@@ -11,8 +11,9 @@ mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use omni_client::spelling::shape::{self, Shape};
 use omni_client::{Kind, Resource, Spec, kinds, specs};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const RESOURCES: &str = "ResourceService/";
 
@@ -92,4 +93,88 @@ fn what_was_recorded_is_read_and_written_without_a_loss() {
         "{} {untyped:?}",
         seen.len()
     );
+}
+
+/// Paths to all fields that a spec has according to the table, each with something that cannot be in it.
+fn misfits(fields: &[(&str, Shape)], wrap: &dyn Fn(Value) -> Value, found: &mut Vec<Value>) {
+    for (name, shape) in fields {
+        let outer = |value: Value| wrap(json!({ *name: value }));
+        misfit(shape, &outer, found);
+    }
+}
+
+fn misfit(shape: &Shape, outer: &dyn Fn(Value) -> Value, found: &mut Vec<Value>) {
+    match shape {
+        Shape::Any => {}
+        Shape::Message(fields) => {
+            found.push(outer(json!(7)));
+            misfits(fields, outer, found);
+        }
+        Shape::List(item) => {
+            found.push(outer(json!(7)));
+            misfit(item, &|value| outer(json!([value])), found);
+        }
+        Shape::Map(item) => {
+            found.push(outer(json!(7)));
+            misfit(item, &|value| outer(json!({"key": value})), found);
+        }
+        _ => found.push(outer(json!({"x": 1}))),
+    }
+}
+
+/// A field that a type did not know would be kept in `other`, whatever it holds.
+#[test]
+fn types_have_every_field_of_the_table() {
+    let mut fields = 0;
+    for typed in all() {
+        let kind = &typed.kind;
+        let table =
+            shape::fields(&kind.name).unwrap_or_else(|| panic!("{kind} is not in the table"));
+        assert_eq!(
+            shape::namespace(&kind.name),
+            Some(&*kind.namespace),
+            "{kind}"
+        );
+        let mut found = Vec::new();
+        misfits(table, &|value| value, &mut found);
+        for spec in found {
+            let resource = Resource {
+                spec: spec.clone(),
+                ..Resource::new(kind, "x")
+            };
+            assert!(
+                (typed.again)(&resource).is_err(),
+                "{kind} does not know {spec}"
+            );
+            fields += 1;
+        }
+    }
+    println!("{fields} fields");
+    assert!(fields > 600, "{fields}");
+}
+
+/// Whoever spawns tasks can hold any of them.
+#[test]
+fn everything_can_be_sent_and_shared() {
+    fn all<T: Send + Sync + 'static>() {}
+    fn sent<T: Send>(_: T) {}
+    all::<omni_client::Client>();
+    all::<omni_client::ClientBuilder>();
+    all::<omni_client::Error>();
+    all::<Resource>();
+    all::<omni_client::Typed<specs::MachineStatus>>();
+    all::<omni_client::Event<omni_client::Typed<specs::Cluster>>>();
+    all::<omni_client::ListOptions>();
+    all::<omni_client::WatchOptions>();
+    all::<omni_client::WatchNotice>();
+    all::<omni_client::Selectors>();
+    all::<omni_client::SelectorError>();
+    all::<omni_client::ServiceAccountKey>();
+    let client = fake::simple(&fake::Server::new([]));
+    let options = omni_client::ListOptions::all();
+    sent(client.get_as::<specs::Cluster>("x"));
+    sent(client.list_as::<specs::Cluster>(&options));
+    sent(client.modify_as::<specs::Cluster>("x", |_| Ok(())));
+    sent(client.delete(&kinds::CLUSTER, "x"));
+    sent(client.watch_as::<specs::Cluster>(&omni_client::WatchOptions::default()));
 }

@@ -1,5 +1,6 @@
 //! What Omni asks of machine classes, as far as it can be told from the class alone.
 
+use omni_client::Selectors;
 use serde_json::Value;
 
 use super::{Document, name};
@@ -51,5 +52,20 @@ pub(super) fn check(document: &Document) -> Vec<Diagnostic> {
         ),
         _ => {}
     }
+    if let Err(error) = Selectors::parse(selectors(&resource.spec)) {
+        errors.push(
+            Diagnostic::error(format!(
+                "a selector of {} is not understood: {error}",
+                name(resource)
+            ))
+            .at(document.place(&["match_labels"]))
+            .hint("for example `omni.sidero.dev/cores >= 4, !gpu`"),
+        );
+    }
     errors
+}
+
+fn selectors(spec: &Value) -> impl Iterator<Item = &str> {
+    let labels = spec.get("match_labels").and_then(Value::as_array);
+    labels.into_iter().flatten().filter_map(Value::as_str)
 }

@@ -17,7 +17,6 @@ mod patch;
 pub mod print;
 mod provider_data;
 pub mod schema;
-pub mod shape;
 mod spec;
 pub mod write;
 
@@ -29,6 +28,8 @@ use omni_client::Resource;
 
 pub use self::document::type_called;
 use self::fields::Findings;
+pub use omni_client::spelling::shape;
+
 pub use self::files::{Input, find, yaml_files};
 pub use self::provider_data::Block;
 use self::shape::joined;

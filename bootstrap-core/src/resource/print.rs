@@ -1,13 +1,9 @@
 //! Resources as omnictl prints them: spec keys joined and in lower case, zero values shown.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use omni_client::{Metadata, Phase, Resource};
+use omni_client::{Metadata, Phase, Resource, spelling};
 use serde_json::{Map, Number, Value};
 
-use super::shape::{self, Shape, joined};
 use crate::template::go_yaml::{self, Value as Yaml};
-use crate::template::text;
 
 /// What Go prints for a time that was never set.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -62,15 +58,7 @@ fn document(resource: &Resource, created: &str) -> Yaml {
 }
 
 fn spec(resource: &Resource) -> Yaml {
-    let kind = resource.metadata.kind.as_str();
-    let fields = shape::fields(kind).unwrap_or_default();
-    // These name their keys in YAML themselves.
-    let own_names = kind.ends_with(".meta.cosi.dev");
-    message(
-        fields,
-        &resource.spec,
-        if own_names { verbatim } else { key },
-    )
+    yaml_of(&spelling::printed(&resource.metadata.kind, &resource.spec))
 }
 
 fn bare(text: &str) -> Yaml {
@@ -136,93 +124,7 @@ pub fn version(metadata: &Metadata) -> String {
     }
 }
 
-fn key(name: &str) -> Yaml {
-    Yaml::Text(joined(name))
-}
-
-fn verbatim(name: &str) -> Yaml {
-    Yaml::Text(name.to_owned())
-}
-
-/// Known fields in their order, then whatever else the spec has.
-fn message(fields: &[(&str, Shape)], value: &Value, key: fn(&str) -> Yaml) -> Yaml {
-    let known = fields
-        .iter()
-        .map(|(name, shape)| (key(name), field(shape, value.get(name), key)));
-    let others = value.as_object().into_iter().flatten();
-    let others = others
-        .filter(|(name, _)| !fields.iter().any(|(known, _)| known == name))
-        .map(|(name, value)| (key(name), free(value, key)));
-    Yaml::Mapping(known.chain(others).collect())
-}
-
-fn field(shape: &Shape, value: Option<&Value>, key: fn(&str) -> Yaml) -> Yaml {
-    let Some(value) = value.filter(|value| !value.is_null()) else {
-        return zero(shape);
-    };
-    match (shape, value) {
-        (Shape::Message(fields), value) => message(fields, value, key),
-        (Shape::List(item), Value::Array(items)) => Yaml::Sequence(
-            items
-                .iter()
-                .map(|value| field(item, Some(value), key))
-                .collect(),
-        ),
-        (Shape::Map(item), Value::Object(map)) => Yaml::Mapping(
-            // The keys are data, not names of fields.
-            map.iter()
-                .map(|(name, value)| (verbatim(name), field(item, Some(value), key)))
-                .collect(),
-        ),
-        (Shape::Duration | Shape::Time, Value::String(written)) => {
-            moment(shape, written).unwrap_or_else(|| Yaml::Text(written.clone()))
-        }
-        (Shape::Number | Shape::Octet, Value::String(number)) => {
-            // The API writes 64-bit numbers as texts.
-            number
-                .parse()
-                .map_or_else(|_| Yaml::Text(number.clone()), Yaml::Int)
-        }
-        (Shape::Bytes, Value::String(encoded)) => match STANDARD.decode(encoded) {
-            Ok(bytes) => Yaml::Sequence(
-                bytes
-                    .into_iter()
-                    .map(|byte| Yaml::Int(byte.into()))
-                    .collect(),
-            ),
-            Err(_) => Yaml::Text(encoded.clone()),
-        },
-        (_, value) => free(value, key),
-    }
-}
-
-fn zero(shape: &Shape) -> Yaml {
-    match shape {
-        Shape::Text => Yaml::Text(String::new()),
-        Shape::Number | Shape::Octet | Shape::Enum(_) => Yaml::Int(0),
-        Shape::Float => Yaml::Float(0.0),
-        Shape::Flag => Yaml::Bool(false),
-        Shape::Bytes | Shape::List(_) => Yaml::Sequence(Vec::new()),
-        Shape::Map(_) => Yaml::Mapping(Vec::new()),
-        Shape::Duration | Shape::Time | Shape::Message(_) | Shape::Any => Yaml::Null,
-    }
-}
-
-/// Seconds and nanoseconds, as Go's types for time are made.
-fn moment(shape: &Shape, written: &str) -> Option<Yaml> {
-    let (seconds, nanos) = if *shape == Shape::Duration {
-        text::parse_proto_duration(written)?
-    } else {
-        let time: jiff::Timestamp = written.parse().ok()?;
-        (time.as_second(), i64::from(time.subsec_nanosecond()))
-    };
-    Some(Yaml::mapping([
-        ("seconds", Yaml::Int(seconds.into())),
-        ("nanos", Yaml::Int(nanos.into())),
-    ]))
-}
-
-fn free(value: &Value, key: fn(&str) -> Yaml) -> Yaml {
+fn yaml_of(value: &Value) -> Yaml {
     match value {
         Value::Null => Yaml::Null,
         Value::Bool(flag) => Yaml::Bool(*flag),
@@ -232,11 +134,11 @@ fn free(value: &Value, key: fn(&str) -> Yaml) -> Yaml {
             (.., float) => Yaml::Float(float.unwrap_or_default()),
         },
         Value::String(text) => Yaml::Text(text.clone()),
-        Value::Array(items) => Yaml::Sequence(items.iter().map(|item| free(item, key)).collect()),
+        Value::Array(items) => Yaml::Sequence(items.iter().map(yaml_of).collect()),
         Value::Object(object) => Yaml::Mapping(
             object
                 .iter()
-                .map(|(name, value)| (key(name), free(value, key)))
+                .map(|(name, value)| (Yaml::Text(name.clone()), yaml_of(value)))
                 .collect(),
         ),
     }

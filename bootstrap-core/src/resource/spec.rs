@@ -1,13 +1,11 @@
 //! From the YAML of a spec to the API's JSON, zero values left out.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use omni_client::spelling;
 use serde_json::{Map, Value};
 
 use super::fields::{self, Fields, Findings};
 use super::provider_data::{self, Block};
 use super::shape::{Shape, joined};
-use crate::template::text;
 use crate::yaml::{Content, Node};
 
 /// Reads the fields of one message. `what` is its place in the document, `block` gets the provider data found.
@@ -98,48 +96,41 @@ fn value(
 }
 
 fn plain(node: &Node, shape: &Shape, name: &str, findings: &mut Findings) -> Value {
-    match shape {
-        Shape::Flag => match node.as_bool() {
-            Some(flag) => flag.into(),
-            None => wrong(node, name, "true or false", "without quotes", findings),
-        },
-        Shape::Number => match node.as_i64() {
-            Some(number) => number.into(),
-            None => wrong(node, name, "a whole number", "without quotes", findings),
-        },
-        Shape::Octet => match node.as_i64().and_then(|number| u8::try_from(number).ok()) {
-            Some(number) => number.into(),
-            None => wrong(
-                node,
-                name,
-                "a number from 0 to 255",
-                "for example 0x0a",
-                findings,
-            ),
-        },
-        Shape::Enum(names) => choice(node, names, name, findings),
-        Shape::Duration => duration(node).unwrap_or_else(|| {
-            let hint = "for example 2h30m, 9000s, or `seconds: 9000` below it";
-            wrong(node, name, "a duration", hint, findings)
-        }),
-        Shape::Time => time(node).unwrap_or_else(|| {
-            let hint = "for example 2026-01-02T03:04:05Z";
-            wrong(node, name, "a time", hint, findings)
-        }),
-        Shape::Bytes => bytes(node).unwrap_or_else(|| {
-            let hint = "base64 in one line, or a list of numbers from 0 to 255";
-            wrong(node, name, "bytes", hint, findings)
-        }),
-        Shape::Float => {
-            let number = node.to_json();
-            if number.is_number() {
-                number
-            } else {
-                wrong(node, name, "a number", "without quotes", findings)
-            }
-        }
+    let written = match (shape, node.as_str()) {
+        // Whatever these look like, they are texts.
+        (Shape::Duration | Shape::Time | Shape::Bytes, Some(text)) => text.into(),
         _ => node.to_json(),
+    };
+    if let Some(value) = spelling::scalar(shape, &written) {
+        return value;
     }
+    let (wanted, hint) = match shape {
+        Shape::Flag => ("true or false", "without quotes"),
+        Shape::Number => ("a whole number", "without quotes"),
+        Shape::Octet => ("a number from 0 to 255", "for example 0x0a"),
+        Shape::Enum(names) => ("one of its numbers or names", &*choices(names)),
+        Shape::Duration => (
+            "a duration",
+            "for example 2h30m, 9000s, or `seconds: 9000` below it",
+        ),
+        Shape::Time => ("a time", "for example 2026-01-02T03:04:05Z"),
+        Shape::Bytes => (
+            "bytes",
+            "base64 in one line, or a list of numbers from 0 to 255",
+        ),
+        _ => ("a number", "without quotes"),
+    };
+    wrong(node, name, wanted, hint, findings)
+}
+
+fn choices(names: &[&str]) -> String {
+    let all: Vec<String> = names
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| **name != "_")
+        .map(|(number, name)| format!("{number} ({name})"))
+        .collect();
+    all.join(", ")
 }
 
 fn wrong(node: &Node, name: &str, wanted: &str, hint: &str, findings: &mut Findings) -> Value {
@@ -154,81 +145,4 @@ fn wrong(node: &Node, name: &str, wanted: &str, hint: &str, findings: &mut Findi
         hint,
     );
     Value::Null
-}
-
-fn choice(node: &Node, names: &[&str], name: &str, findings: &mut Findings) -> Value {
-    let by_number = node
-        .as_i64()
-        .filter(|number| usize::try_from(*number).is_ok_and(|number| number < names.len()));
-    let by_name = || {
-        let written = node.as_str()?;
-        names
-            .iter()
-            .position(|name| name.eq_ignore_ascii_case(written))
-    };
-    if let Some(number) = by_number {
-        return number.into();
-    }
-    if let Some(position) = by_name() {
-        return position.into();
-    }
-    let all: Vec<String> = names
-        .iter()
-        .enumerate()
-        .filter(|(_, name)| **name != "_")
-        .map(|(number, name)| format!("{number} ({name})"))
-        .collect();
-    wrong(
-        node,
-        name,
-        "one of its numbers or names",
-        &all.join(", "),
-        findings,
-    )
-}
-
-/// `{seconds, nanos}` as omnictl prints it, `9000s` as the API has it, or `2h30m`.
-fn duration(node: &Node) -> Option<Value> {
-    let (seconds, nanos) = if node.as_mapping().is_some() {
-        parts(node)?
-    } else {
-        let written = node.as_str()?;
-        match text::parse_proto_duration(written) {
-            Some(parts) => parts,
-            None => (0, text::duration(written)?),
-        }
-    };
-    let total = seconds.checked_mul(1_000_000_000)?.checked_add(nanos)?;
-    Some(text::proto_duration(total).into())
-}
-
-fn time(node: &Node) -> Option<Value> {
-    if node.as_mapping().is_some() {
-        let (seconds, nanos) = parts(node)?;
-        let time = jiff::Timestamp::new(seconds, i32::try_from(nanos).ok()?).ok()?;
-        return Some(time.to_string().into());
-    }
-    let time: jiff::Timestamp = node.as_str()?.parse().ok()?;
-    Some(time.to_string().into())
-}
-
-fn parts(node: &Node) -> Option<(i64, i64)> {
-    let known = |key: &Node| matches!(key.as_str(), Some("seconds" | "nanos"));
-    if !node.as_mapping()?.iter().all(|(key, _)| known(key)) {
-        return None;
-    }
-    let number = |key: &str| node.get(key).map_or(Some(0), Node::as_i64);
-    Some((number("seconds")?, number("nanos")?))
-}
-
-fn bytes(node: &Node) -> Option<Value> {
-    if let Some(items) = node.as_sequence() {
-        let bytes: Option<Vec<u8>> = items
-            .iter()
-            .map(|item| item.as_i64().and_then(|number| u8::try_from(number).ok()))
-            .collect();
-        return Some(STANDARD.encode(bytes?).into());
-    }
-    let written = node.as_str()?;
-    STANDARD.decode(written).ok().map(|_| written.into())
 }

@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn namespaces_are_those_of_the_client() {
-        for kind in omni_client::kinds::ALL {
+        for kind in crate::kinds::ALL {
             if let Some(known) = namespace(&kind.name) {
                 assert_eq!(known, kind.namespace, "{kind:?}");
             }

@@ -12,6 +12,7 @@
 mod addresses;
 mod crash;
 mod engine;
+mod examples_omni;
 mod examples_unifi;
 mod generated;
 mod gpus;

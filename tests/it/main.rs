@@ -13,6 +13,7 @@ mod addresses;
 mod crash;
 mod engine;
 mod examples_access;
+mod examples_omni;
 mod examples_proxmox;
 mod examples_unifi;
 mod generated;

@@ -190,7 +190,7 @@ async fn who_left_during_a_break_is_told() {
         ControlFlow::Continue(())
     };
     let events = stream::iter(events.map(Ok));
-    follow_machines::follow(events, tell)
+    Box::pin(follow_machines::follow(events, tell))
         .await
         .expect("no error");
     assert_eq!(seen[2..], [Change::Left("a".into())]);

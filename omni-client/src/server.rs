@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::wire::{Got, Selected};
+use crate::wire::{Got, Selected, message};
 use crate::{Client, Error, kinds, specs};
 
 /// The minor versions of Omni that this client was tried with.
@@ -19,8 +19,7 @@ impl Client {
         let selected = Selected::new(&kinds::SYS_VERSION, "current");
         let request = self.resource_request("Get", &selected, None)?;
         let answer = self.answer(request.deadline(GLANCE)).await?;
-        let got: Got = serde_json::from_slice(&answer)
-            .map_err(|error| Error::not_understood("Get", &error))?;
+        let got: Got = message(&answer).map_err(|error| Error::not_understood("Get", &error))?;
         crate::client::resource(&got.body)?.spec_as()
     }
 }

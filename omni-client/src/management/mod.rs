@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::client::MANAGEMENT;
 use crate::sign::CallHeaders;
+use crate::wire::message;
 use crate::{Client, Error, kinds, specs};
 
 mod access;
@@ -97,7 +98,7 @@ impl Client {
 
 /// Reads an answer. The parser's own words may quote what it read, and that may be a token.
 pub(crate) fn understood<T: DeserializeOwned>(method: &str, answer: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(answer).map_err(|error| {
+    message(answer).map_err(|error| {
         let place = format!(
             "it is not of the expected form at line {}, column {}",
             error.line(),

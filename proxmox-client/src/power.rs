@@ -60,11 +60,8 @@ impl Client {
         vmid: u32,
         timeout: Option<Duration>,
     ) -> Result<Upid, Error> {
-        let params: Vec<_> = timeout
-            .map(|timeout| ("timeout", seconds(timeout)))
-            .into_iter()
-            .collect();
-        self.power(node, vmid, "stop", &params).await
+        let params = timeout.map(|timeout| ("timeout", seconds(timeout)));
+        self.power(node, vmid, "stop", params.as_slice()).await
     }
 
     /// Shuts the guest down and starts it again, which applies pending changes. In one task: where each
@@ -80,11 +77,8 @@ impl Client {
         vmid: u32,
         timeout: Option<Duration>,
     ) -> Result<Upid, Error> {
-        let params: Vec<_> = timeout
-            .map(|timeout| ("timeout", seconds(timeout)))
-            .into_iter()
-            .collect();
-        self.power(node, vmid, "reboot", &params).await
+        let params = timeout.map(|timeout| ("timeout", seconds(timeout)));
+        self.power(node, vmid, "reboot", params.as_slice()).await
     }
 
     /// **Resets** the VM as the button would. Pending changes stay pending.

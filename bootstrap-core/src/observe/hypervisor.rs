@@ -44,11 +44,7 @@ pub(super) async fn observe(
         for node in &gpu_nodes {
             view.devices
                 .insert(node.clone(), port.pci_devices(node).await?);
-            for mapping in port.pci_mappings(Some(node)).await? {
-                let errors = mapping.errors().map(str::to_owned).collect();
-                view.mapping_findings
-                    .insert((mapping.id, node.clone()), errors);
-            }
+            check_mappings(port, node, &mut view).await?;
         }
     }
     read_configs(provider, omni, port, &gpu_nodes, &mut view).await?;
@@ -68,14 +64,30 @@ async fn privileges(
     }
     let mut privileges = BTreeMap::new();
     for path in paths {
-        let granted = port
-            .permissions(&path)
-            .await?
-            .remove(&path)
-            .unwrap_or_default();
+        let granted = granted(port, &path).await?;
         privileges.insert(path, granted);
     }
     Ok(privileges)
+}
+
+/// The credential's privileges on a path.
+pub(crate) async fn granted(port: &dyn Hypervisor, path: &str) -> PortResult<Vec<String>> {
+    let mut granted = port.permissions(path).await?;
+    Ok(granted.remove(path).unwrap_or_default())
+}
+
+/// What is wrong with each mapping on a node.
+pub(crate) async fn check_mappings(
+    port: &dyn Hypervisor,
+    node: &str,
+    view: &mut HypervisorView,
+) -> PortResult<()> {
+    for mapping in port.pci_mappings(Some(node)).await? {
+        let errors = mapping.errors().map(str::to_owned).collect();
+        let key = (mapping.id, node.to_owned());
+        view.mapping_findings.insert(key, errors);
+    }
+    Ok(())
 }
 
 async fn read_configs(

@@ -17,7 +17,7 @@ mod omni;
 mod template;
 
 pub use cluster::cluster_resources;
-pub(crate) use hypervisor::CONFIGS_AT_ONCE;
+pub(crate) use hypervisor::{CONFIGS_AT_ONCE, check_mappings, granted};
 pub(crate) use omni::read;
 pub use omni::{TEMPLATE_KINDS, machine_now, provider_machine};
 pub use omni_client::specs::MachineStage as Stage;

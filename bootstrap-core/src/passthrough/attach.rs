@@ -6,11 +6,11 @@ use proxmox_client::{HOSTPCI_SLOTS, HostPci, VmConfig};
 
 use super::inventory::{DeviceRow, device_rows};
 use super::look::{Seen, look};
-use super::{Change, Outcome, Problem, Step, Vm, failed_write, find, until_ended};
+use super::{Change, GRANT, Outcome, Problem, Step, Vm, failed_write, find, until_ended};
 use crate::devices::{Declared, addresses, free_devices, has_gpu, is_device, objection};
 use crate::diagnostic::Diagnostic;
-use crate::observe::HypervisorView;
-use crate::ports::{Clock, Hypervisor, PortError};
+use crate::observe::{HypervisorView, granted};
+use crate::ports::{Clock, Hypervisor, PortError, PortResult};
 
 /// What is wanted.
 #[derive(Debug, Clone)]
@@ -57,18 +57,14 @@ pub async fn attach(
 }
 
 async fn attach_once(port: &dyn Hypervisor, wish: &Attach, vm: &Vm) -> Result<Step, Problem> {
-    let mut seen = look(port, Some(&vm.node)).await?;
-    // What it has itself does not count as taken.
-    seen.view.configs.remove(&vm.vmid);
-    seen.view.applied.remove(&vm.vmid);
+    let seen = look_at_others(port, vm).await?;
     let (config, applied) = own(port, vm).await?;
     let has = applied.hostpci();
     if let Some((index, device)) = held(&seen.view, vm, &config, &wish.device) {
         let waits = has.get(&index) != Some(&device);
-        return Ok(Step::Ended(outcome(
+        return Ok(Step::Ended(Outcome::of(
             vm,
-            index,
-            &device,
+            Some((index, &device)),
             Change::None,
             waits,
         )));
@@ -85,10 +81,9 @@ async fn attach_once(port: &dyn Hypervisor, wish: &Attach, vm: &Vm) -> Result<St
         (0..HOSTPCI_SLOTS).find(|index| !used.contains_key(index) && !has.contains_key(index));
     let index = index.ok_or_else(|| refused(vm, "all sixteen hostpci options are in use"))?;
     if wish.dry_run {
-        return Ok(Step::Ended(outcome(
+        return Ok(Step::Ended(Outcome::of(
             vm,
-            index,
-            &device,
+            Some((index, &device)),
             Change::Planned,
             running,
         )));
@@ -101,13 +96,20 @@ async fn attach_once(port: &dyn Hypervisor, wish: &Attach, vm: &Vm) -> Result<St
     }
     let waits = read_back(port, vm, &key, &device).await?;
     yield_to_others(port, vm, (&key, &mapping), waits).await?;
-    Ok(Step::Ended(outcome(
+    Ok(Step::Ended(Outcome::of(
         vm,
-        index,
-        &device,
+        Some((index, &device)),
         Change::Done,
         waits,
     )))
+}
+
+/// The VM's node without the VM: what it has itself does not count as taken.
+async fn look_at_others(port: &dyn Hypervisor, vm: &Vm) -> PortResult<Seen> {
+    let mut seen = look(port, Some(&vm.node)).await?;
+    seen.view.configs.remove(&vm.vmid);
+    seen.view.applied.remove(&vm.vmid);
+    Ok(seen)
 }
 
 /// The VM's configuration as it will be and as it is, where it is still the same VM.
@@ -247,16 +249,10 @@ pub(super) async fn writable(
         (format!("/vms/{}", vm.vmid), "VM.Config.HWType"),
         (format!("/mapping/pci/{mapping}"), "Mapping.Use"),
     ] {
-        let granted = port.permissions(&path).await?.remove(&path);
-        if !granted
-            .unwrap_or_default()
-            .iter()
-            .any(|name| name == privilege)
-        {
+        let granted = granted(port, &path).await?;
+        if !granted.iter().any(|name| name == privilege) {
             return Err(Problem::refused(
-                Diagnostic::error(format!("{privilege} on {path} is missing")).hint(
-                    "grant it to the token, and to its user where the token has separate privileges",
-                ),
+                Diagnostic::error(format!("{privilege} on {path} is missing")).hint(GRANT),
             ));
         }
     }
@@ -351,9 +347,7 @@ async fn yield_to_others(
     waits: bool,
 ) -> Result<(), Problem> {
     let written = |error: PortError| Problem::after_write((&error).into());
-    let mut seen = look(port, Some(&vm.node)).await.map_err(written)?;
-    seen.view.configs.remove(&vm.vmid);
-    seen.view.applied.remove(&vm.vmid);
+    let seen = look_at_others(port, vm).await.map_err(written)?;
     let free = free_devices(&none(), &seen.view, &vm.node, mapping);
     if free.free > 0 {
         return Ok(());
@@ -389,14 +383,4 @@ fn none() -> Declared {
 
 pub(super) fn refused(vm: &Vm, text: &str) -> Problem {
     Problem::refused(Diagnostic::error(format!("{}: {text}", vm.shown())))
-}
-
-fn outcome(vm: &Vm, index: u8, device: &HostPci, change: Change, waits: bool) -> Outcome {
-    Outcome {
-        vm: vm.clone(),
-        option: Some(format!("hostpci{index}")),
-        value: Some(device.to_string()),
-        change,
-        restart_needed: waits,
-    }
 }

@@ -51,7 +51,8 @@ async fn detach_once(port: &dyn Hypervisor, wish: &Detach, vm: &Vm) -> Result<St
         // It may be there until the VM is stopped.
         let leaving = only(vm, &wish.which, &has)?;
         let waits = leaving.is_some();
-        return Ok(Step::Ended(outcome(vm, leaving, Change::None, waits)));
+        let leaving = leaving.as_ref().map(|(index, device)| (*index, device));
+        return Ok(Step::Ended(Outcome::of(vm, leaving, Change::None, waits)));
     };
     if let Some(address) = &device.host {
         return Err(Problem::refused(
@@ -67,9 +68,9 @@ async fn detach_once(port: &dyn Hypervisor, wish: &Detach, vm: &Vm) -> Result<St
     let was_applied = has.get(&index) == Some(&device);
     let waits = running && was_applied;
     if wish.dry_run {
-        return Ok(Step::Ended(outcome(
+        return Ok(Step::Ended(Outcome::of(
             vm,
-            Some((index, device)),
+            Some((index, &device)),
             Change::Planned,
             waits,
         )));
@@ -86,9 +87,9 @@ async fn detach_once(port: &dyn Hypervisor, wish: &Detach, vm: &Vm) -> Result<St
         return failed_write(error);
     }
     let waits = read_back(port, vm, &key, &device).await?;
-    Ok(Step::Ended(outcome(
+    Ok(Step::Ended(Outcome::of(
         vm,
-        Some((index, device)),
+        Some((index, &device)),
         Change::Done,
         waits,
     )))
@@ -142,15 +143,5 @@ async fn read_back(
             Diagnostic::error(format!("{key} of {} is still there", vm.shown()))
                 .hint("somebody else is at work on this VM: run it again"),
         )),
-    }
-}
-
-fn outcome(vm: &Vm, found: Option<(u8, HostPci)>, change: Change, waits: bool) -> Outcome {
-    Outcome {
-        vm: vm.clone(),
-        option: found.as_ref().map(|(index, _)| format!("hostpci{index}")),
-        value: found.map(|(_, device)| device.to_string()),
-        change,
-        restart_needed: waits,
     }
 }

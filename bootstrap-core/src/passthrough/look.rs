@@ -3,8 +3,9 @@
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use proxmox_client::VmConfig;
 
+use super::GRANT;
 use crate::diagnostic::Diagnostic;
-use crate::observe::{CONFIGS_AT_ONCE, HypervisorView};
+use crate::observe::{CONFIGS_AT_ONCE, HypervisorView, check_mappings, granted};
 use crate::ports::{Failure, Hypervisor, PortError, PortResult};
 
 /// Paths whose privileges say whether the lists are whole.
@@ -42,9 +43,7 @@ impl Seen {
                     "{} on {path} is missing, so {unseen} is not all shown",
                     any_of[0]
                 ));
-                self.warnings.push(warning.hint(
-                    "grant it to the token, and to its user where the token has separate privileges",
-                ));
+                self.warnings.push(warning.hint(GRANT));
             }
         }
     }
@@ -64,8 +63,7 @@ pub async fn look(port: &dyn Hypervisor, only: Option<&str>) -> PortResult<Seen>
     let mut seen = Seen::default();
     // First, because a wrong token is then one clear error.
     for path in PATHS {
-        let granted = port.permissions(path).await?.remove(path);
-        let granted = granted.unwrap_or_default();
+        let granted = granted(port, path).await?;
         seen.view.privileges.insert(path.to_owned(), granted);
     }
     seen.warn_of_privileges();
@@ -101,12 +99,7 @@ async fn look_at_hardware(
 ) -> PortResult<()> {
     let devices = port.all_pci_devices(node).await?;
     view.devices.insert(node.to_owned(), devices);
-    for mapping in port.pci_mappings(Some(node)).await? {
-        let errors = mapping.errors().map(str::to_owned).collect();
-        let key = (mapping.id, node.to_owned());
-        view.mapping_findings.insert(key, errors);
-    }
-    Ok(())
+    check_mappings(port, node, view).await
 }
 
 async fn look_at_vms(

@@ -9,6 +9,7 @@ mod inventory;
 mod locate;
 mod look;
 
+use proxmox_client::HostPci;
 use serde::Serialize;
 
 pub use attach::{Attach, Device, attach};
@@ -80,6 +81,22 @@ pub struct Outcome {
     /// Whether it counts only after the VM is stopped and started.
     pub restart_needed: bool,
 }
+
+impl Outcome {
+    fn of(vm: &Vm, device: Option<(u8, &HostPci)>, change: Change, restart_needed: bool) -> Self {
+        Self {
+            vm: vm.clone(),
+            option: device.map(|(index, _)| format!("hostpci{index}")),
+            value: device.map(|(_, device)| device.to_string()),
+            change,
+            restart_needed,
+        }
+    }
+}
+
+/// What to do about a privilege that is missing.
+const GRANT: &str =
+    "grant it to the token, and to its user where the token has separate privileges";
 
 /// How often a write that clashed with another is tried in all, everything being looked at anew.
 const TRIES: u32 = 4;

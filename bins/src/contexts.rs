@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bootstrap_core::diagnostic::Diagnostic;
 use omni_client::omniconfig::{Context, Omniconfig, key_file};
 use omni_client::{KeyError, OpenPgpSigner, ServiceAccountKey, Signer, UserKey};
 use secrecy::SecretString;
 use zeroize::Zeroize as _;
 
 use crate::private::Private;
-use crate::run::{Exit, Failure, environment};
+use crate::run::{Exit, Failure, setting};
 
 /// A key of our own, which `omnictl` cannot read.
 const OWN: &str = "p256";
@@ -34,8 +33,7 @@ impl Places {
     /// As `omnictl` finds them: the file that is named, `$OMNICONFIG`, `omni/config` in Talos's directory; keys in
     /// `$SIDEROV1_KEYS_DIR` or `keys` there. `None` without a home.
     pub fn find(named: Option<&Path>) -> Option<Self> {
-        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
-        let path = |name: &str| set(name).map(PathBuf::from);
+        let path = |name: &str| setting(name).map(PathBuf::from);
         let home = path("HOME");
         let talos = path("TALOS_HOME").or(home.as_ref().map(|home| home.join(".talos")));
         let config = named
@@ -50,7 +48,8 @@ impl Places {
         let former_keys = under("XDG_DATA_HOME", ".local/share").map(|base| base.join("omni/keys"));
         let keys = path("SIDEROV1_KEYS_DIR").or(home.map(|home| home.join(".talos/keys")));
         Some(Self {
-            former_config: former_config.filter(|_| named.is_none() && set("OMNICONFIG").is_none()),
+            former_config: former_config
+                .filter(|_| named.is_none() && setting("OMNICONFIG").is_none()),
             config,
             keys: keys.into_iter().chain(former_keys).collect(),
         })
@@ -203,5 +202,5 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 fn refused(message: String, hint: String) -> Failure {
-    Failure::findings(Exit::Refused, vec![Diagnostic::error(message).hint(hint)])
+    Failure::advised(Exit::Refused, message, hint)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use api_transport::{Clock as _, TokioClock};
 use bootstrap_core::adapters::{Connected, connect_omni, connect_omni_as};
-use bootstrap_core::diagnostic::{Diagnostic, Origin};
+use bootstrap_core::diagnostic::Origin;
 use bootstrap_core::site::{OmniEndpoint, SecretRef, Tls};
 
 use omni_client::omniconfig::Context;
@@ -14,9 +14,9 @@ use omni_client::omniconfig::Context;
 use crate::compat;
 use crate::contexts::Places;
 use crate::notices;
-use crate::opened::{self, diagnostics};
+use crate::opened;
 use crate::output::Screen;
-use crate::run::{Exit, Failure, environment};
+use crate::run::{Exit, Failure, environment, setting};
 
 const ENDPOINT: &str = "OMNI_ENDPOINT";
 /// Variables with a key; the first that is set wins, as with omnictl.
@@ -79,7 +79,7 @@ impl Omni {
                     .map_err(|error| Failure::new(Exit::Refused, &error, None))?,
             };
             return connect_omni_as(&endpoint, &self.tls()?, signer, clock)
-                .map_err(|finding| Failure::findings(Exit::Refused, diagnostics(&[finding])));
+                .map_err(|finding| opened::unconnected(finding, false));
         }
         let endpoint = match &self.site {
             Some(file) => opened::load(file)?.omni,
@@ -87,13 +87,7 @@ impl Omni {
         };
         connect_omni(&endpoint, &environment, clock)
             .await
-            .map_err(|mut finding| {
-                // There is no file to point at.
-                if self.site.is_none() {
-                    finding.diagnostic.origin = None;
-                }
-                Failure::findings(Exit::Refused, diagnostics(&[finding]))
-            })
+            .map_err(|finding| opened::unconnected(finding, self.site.is_some()))
     }
 
     /// The context that is asked for, or the current one where no key of a service account is at hand.
@@ -128,7 +122,7 @@ impl Omni {
         if let Some(file) = &self.site {
             return Ok(Some(opened::load(file)?.omni.endpoint));
         }
-        Ok(self.endpoint.clone().or_else(|| set(ENDPOINT)))
+        Ok(self.endpoint.clone().or_else(|| setting(ENDPOINT)))
     }
 
     /// How its certificate is judged.
@@ -142,8 +136,11 @@ impl Omni {
         let ca_file = self
             .ca_file
             .clone()
-            .or_else(|| set("OMNI_CA_FILE").map(PathBuf::from));
-        let pin = self.fingerprint.clone().or_else(|| set("OMNI_TLS_SHA256"));
+            .or_else(|| setting("OMNI_CA_FILE").map(PathBuf::from));
+        let pin = self
+            .fingerprint
+            .clone()
+            .or_else(|| setting("OMNI_TLS_SHA256"));
         Ok(Tls {
             sha256: pin.into_iter().collect(),
             ca_file: ca_file.filter(|_| self.fingerprint.is_none()),
@@ -153,10 +150,8 @@ impl Omni {
 
     fn of_flags(&self) -> Result<OmniEndpoint, Failure> {
         let Some(endpoint) = self.named_endpoint()? else {
-            let missing = Diagnostic::error("no Omni is named").hint(format!(
-                "set {ENDPOINT}, or give --endpoint URL or --site FILE"
-            ));
-            return Err(Failure::findings(Exit::Refused, vec![missing]));
+            let hint = format!("set {ENDPOINT}, or give --endpoint URL or --site FILE");
+            return Err(Failure::advised(Exit::Refused, "no Omni is named", hint));
         };
         Ok(OmniEndpoint {
             endpoint,
@@ -168,10 +163,6 @@ impl Omni {
             origin: Origin::default(),
         })
     }
-}
-
-fn set(name: &str) -> Option<String> {
-    environment(name).filter(|value| !value.is_empty())
 }
 
 /// The variable that holds a key.

@@ -1,6 +1,6 @@
 //! From a site file to a plan: the way `plan`, `apply` and `status` begin.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use api_transport::Clock;
@@ -9,11 +9,11 @@ use bootstrap_core::diagnostic::{Diagnostic, Severity};
 use bootstrap_core::observe::{Snapshot, observe};
 use bootstrap_core::plan::{Finding, Plan, plan};
 use bootstrap_core::ports::{PortError, System};
-use bootstrap_core::site::{self, Site};
+use bootstrap_core::site::{self, Site, Tls};
 
 use crate::notices;
 use crate::output::Screen;
-use crate::run::{Exit, Failure};
+use crate::run::{Exit, Failure, setting};
 
 /// A site with clients for its systems and what they said.
 #[derive(Debug)]
@@ -94,6 +94,28 @@ pub fn refused(plan: &Plan, screen: &mut Screen) -> Option<Exit> {
     } else {
         Exit::Refused
     })
+}
+
+/// Why a client could not be made, with exit code 5. Where no file named the system there is none to point at.
+pub fn unconnected(mut finding: Finding, named_by_file: bool) -> Failure {
+    if !named_by_file {
+        finding.diagnostic.origin = None;
+    }
+    Failure::findings(Exit::Refused, diagnostics(&[finding]))
+}
+
+/// What the command line says of a server's certificate, or else the environment: `<SYSTEM>_TLS_SHA256` and
+/// `<SYSTEM>_CA_FILE`.
+pub fn tls(named: Tls, system: &str) -> Tls {
+    if named.insecure || named.ca_file.is_some() || !named.sha256.is_empty() {
+        return named;
+    }
+    let pin = setting(&format!("{system}_TLS_SHA256"));
+    Tls {
+        sha256: pin.into_iter().collect(),
+        ca_file: setting(&format!("{system}_CA_FILE")).map(PathBuf::from),
+        insecure: false,
+    }
 }
 
 /// Findings with the system they are about in front.

@@ -12,7 +12,7 @@ use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::args::{Color, Common, Format};
-use crate::run::{Exit, Failure, environment};
+use crate::run::{Exit, Failure, setting};
 
 /// Standard output and error, and how they want to be written to.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ pub struct Screen {
 impl Screen {
     /// As the arguments and the terminal say.
     pub fn new(common: &Common) -> Self {
-        let plain = environment("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = environment("TERM").is_some_and(|terminal| terminal == "dumb");
+        let plain = setting("NO_COLOR").is_some();
+        let dumb = setting("TERM").is_some_and(|terminal| terminal == "dumb");
         let color = |terminal: bool| match common.color {
             Color::Always => true,
             Color::Never => false,

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use api_transport::TokioClock;
 use bootstrap_core::adapters::connect_hypervisor;
-use bootstrap_core::diagnostic::{Diagnostic, Origin};
+use bootstrap_core::diagnostic::Origin;
 use bootstrap_core::ports::{Clock, Hypervisor};
 use bootstrap_core::site::{ProxmoxEndpoint, SecretRef, Tls};
 use url::Url;
 
-use crate::opened::{self, diagnostics};
-use crate::run::{Exit, Failure, environment};
+use crate::opened;
+use crate::run::{Exit, Failure, environment, setting};
 
 const ENDPOINT: &str = "PROXMOX_VE_ENDPOINT";
 const TOKEN: &str = "PROXMOX_VE_API_TOKEN";
@@ -77,13 +77,7 @@ impl Proxmox {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::real());
         let port = connect_hypervisor(&endpoint, &environment, Arc::clone(&clock))
             .await
-            .map_err(|mut finding| {
-                // There is no file to point at.
-                if self.file.is_none() {
-                    finding.diagnostic.origin = None;
-                }
-                Failure::findings(Exit::Refused, diagnostics(&[finding]))
-            })?;
+            .map_err(|finding| opened::unconnected(finding, self.file.is_some()))?;
         Ok(Connected { port, clock })
     }
 
@@ -114,10 +108,9 @@ impl Proxmox {
     }
 
     fn of_flags(&self) -> Result<ProxmoxEndpoint, Failure> {
-        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
         let mut endpoints = self.endpoints.clone();
         if endpoints.is_empty() {
-            endpoints.extend(set(ENDPOINT));
+            endpoints.extend(setting(ENDPOINT));
         }
         let Some(first) = endpoints.first() else {
             return Err(refused(
@@ -129,13 +122,6 @@ impl Proxmox {
         let name = Url::parse(first)
             .ok()
             .and_then(|url| url.host_str().map(str::to_owned));
-        let trust_is_named = self.ca_file.is_some()
-            || !self.fingerprints.is_empty()
-            || self.insecure_skip_tls_verify;
-        let unless_named = |name: &str| set(name).filter(|_| !trust_is_named);
-        let mut sha256 = self.fingerprints.clone();
-        sha256.extend(unless_named("PROXMOX_VE_TLS_SHA256"));
-        let ca_file = unless_named("PROXMOX_VE_CA_FILE").map(PathBuf::from);
         Ok(ProxmoxEndpoint {
             provider: name.unwrap_or_else(|| "cluster".to_owned()),
             endpoints,
@@ -143,17 +129,19 @@ impl Proxmox {
                 Some(file) => SecretRef::File(file.clone()),
                 None => SecretRef::Env(TOKEN.to_owned()),
             },
-            tls: Tls {
-                sha256,
-                ca_file: self.ca_file.clone().or(ca_file),
-                insecure: self.insecure_skip_tls_verify,
-            },
+            tls: opened::tls(
+                Tls {
+                    sha256: self.fingerprints.clone(),
+                    ca_file: self.ca_file.clone(),
+                    insecure: self.insecure_skip_tls_verify,
+                },
+                "PROXMOX_VE",
+            ),
             origin: Origin::default(),
         })
     }
 }
 
 fn refused(message: impl Into<String>, hint: impl Into<String>) -> Failure {
-    let finding = Diagnostic::error(message.into()).hint(hint.into());
-    Failure::findings(Exit::Refused, vec![finding])
+    Failure::advised(Exit::Refused, message, hint)
 }

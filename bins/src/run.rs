@@ -115,6 +115,11 @@ impl Failure {
     pub fn message(exit: Exit, message: impl Into<String>) -> Self {
         Self::findings(exit, vec![Diagnostic::error(message)])
     }
+
+    /// An error in words, and the next step.
+    pub fn advised(exit: Exit, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::findings(exit, vec![Diagnostic::error(message).hint(hint)])
+    }
 }
 
 /// An error and what caused it, each once, in one line.
@@ -188,6 +193,11 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
 )]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// A variable of the environment that says something: empty counts as not set.
+pub fn setting(name: &str) -> Option<String> {
+    environment(name).filter(|value| !value.is_empty())
 }
 
 fn log_to_stderr(common: &Common) {

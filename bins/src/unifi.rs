@@ -10,8 +10,8 @@ use bootstrap_core::diagnostic::{Diagnostic, Origin};
 use bootstrap_core::ports::{Failure as Cause, PortError};
 use bootstrap_core::site::{SecretRef, Site, Tls, UnifiEndpoint};
 
-use crate::opened::{self, diagnostics};
-use crate::run::{Exit, Failure, block_on, environment};
+use crate::opened;
+use crate::run::{Exit, Failure, block_on, environment, setting};
 
 const API: &str = "UNIFI_API";
 const KEY: &str = "UNIFI_API_KEY";
@@ -97,33 +97,25 @@ impl Unifi {
         };
         let clock = Arc::new(TokioClock::real());
         let alone = connect_gateway(&endpoint, login.as_ref(), &environment, clock);
-        let alone = alone.await.map_err(|mut finding| {
-            // There is no file to point at.
-            if self.file.is_none() {
-                finding.diagnostic.origin = None;
-            }
-            Failure::findings(Exit::Refused, diagnostics(&[finding]))
-        })?;
+        let alone = alone
+            .await
+            .map_err(|finding| opened::unconnected(finding, self.file.is_some()))?;
         Ok(Gateway { alone, site })
     }
 
     fn of_flags(&self) -> Result<(UnifiEndpoint, Option<Login>), Failure> {
-        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
-        let refused = |message: &str, hint: String| {
-            let missing = Diagnostic::error(message).hint(hint);
-            Failure::findings(Exit::Refused, vec![missing])
-        };
-        let Some(endpoint) = self.endpoint.clone().or_else(|| set(API)) else {
+        let refused = |message: &str, hint| Failure::advised(Exit::Refused, message, hint);
+        let Some(endpoint) = self.endpoint.clone().or_else(|| setting(API)) else {
             let hint = format!("set {API}, or give --endpoint URL or -f FILE");
             return Err(refused("no gateway is named", hint));
         };
         let key = match &self.api_key_file {
             Some(file) => Some(SecretRef::File(file.clone())),
-            None => set(KEY).map(|_| SecretRef::Env(KEY.to_owned())),
+            None => setting(KEY).map(|_| SecretRef::Env(KEY.to_owned())),
         };
         // What is said on the command line goes before the environment, and a key before a login.
         let asked_to_log_in = self.username.is_some() || self.password_file.is_some();
-        let login = match self.username.clone().or_else(|| set(USERNAME)) {
+        let login = match self.username.clone().or_else(|| setting(USERNAME)) {
             Some(username) if asked_to_log_in || key.is_none() => Some(Login {
                 username,
                 password: match &self.password_file {
@@ -139,28 +131,22 @@ impl Unifi {
             );
             return Err(refused("there is neither an API key nor a login", hint));
         }
-        let ca_file = self
-            .ca_file
-            .clone()
-            .or_else(|| set("UNIFI_CA_FILE").map(PathBuf::from));
-        let pin = self.fingerprint.clone().or_else(|| set("UNIFI_TLS_SHA256"));
-        let chosen = self.insecure_skip_tls_verify;
         let endpoint = UnifiEndpoint {
             endpoint,
             site: self
                 .unifi_site
                 .clone()
-                .or_else(|| set("UNIFI_SITE"))
+                .or_else(|| setting("UNIFI_SITE"))
                 .unwrap_or_else(|| "default".to_owned()),
             api_key: key.unwrap_or_else(|| SecretRef::Env(KEY.to_owned())),
-            tls: Tls {
-                sha256: pin
-                    .filter(|_| self.ca_file.is_none() && !chosen)
-                    .into_iter()
-                    .collect(),
-                ca_file: ca_file.filter(|_| self.fingerprint.is_none() && !chosen),
-                insecure: chosen,
-            },
+            tls: opened::tls(
+                Tls {
+                    sha256: self.fingerprint.iter().cloned().collect(),
+                    ca_file: self.ca_file.clone(),
+                    insecure: self.insecure_skip_tls_verify,
+                },
+                "UNIFI",
+            ),
             origin: Origin::default(),
         };
         Ok((endpoint, login))

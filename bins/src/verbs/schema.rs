@@ -1,7 +1,6 @@
 //! `bootstrap-schema`.
 
-use bootstrap_core::diagnostic::Diagnostic;
-use bootstrap_core::resource::{self, shape};
+use bootstrap_core::resource;
 use bootstrap_core::{site, template};
 use clap::Subcommand;
 use serde_json::Value;
@@ -39,15 +38,12 @@ fn schema(subject: &Subject) -> Result<Value, Failure> {
         Subject::Bootstrap => Ok(site::json_schema()),
         Subject::ClusterTemplate => Ok(template::schema::json_schema()),
         Subject::Resource { kind } => {
-            let named = resource::type_called(kind).or_else(|| {
-                // A name in full, as a document has it.
-                shape::known().find(|name| name.eq_ignore_ascii_case(kind))
-            });
+            let named = resource::type_called(kind);
             let schema = named.and_then(resource::json_schema::json_schema);
             schema.ok_or_else(|| {
-                let finding = Diagnostic::error(format!("no type of resources is called `{kind}`"))
-                    .hint("name it as `omni-resource get` does, for example machineclasses");
-                Failure::findings(Exit::Usage, vec![finding])
+                let message = format!("no type of resources is called `{kind}`");
+                let hint = "name it as `omni-resource get` does, for example machineclasses";
+                Failure::advised(Exit::Usage, message, hint)
             })
         }
     }

@@ -139,12 +139,14 @@ fn is_of_another_kind(document: &Node, pairs: &[(Node, Node)], findings: &mut Fi
     false
 }
 
-/// The full name of the type whose resources, or whose one resource, are called so: `MachineClasses`, `machineclass`.
+/// The full name of the type whose resources, or whose one resource, are called so: `MachineClasses`, `machineclass`, or
+/// the full name in any case.
 pub fn type_called(word: &str) -> Option<&'static str> {
     let word = word.to_lowercase();
     shape::known().find(|name| {
         let short = name.split('.').next().unwrap_or_default().to_lowercase();
         short == word
+            || name.to_lowercase() == word
             || short.strip_suffix('s') == Some(&word)
             || short.strip_suffix("es") == Some(&word)
             || short

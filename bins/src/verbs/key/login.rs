@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use api_transport::{Clock, TokioClock};
 use bootstrap_core::adapters::{connect_omni_as, omni_error};
-use bootstrap_core::diagnostic::Diagnostic;
 use omni_client::omniconfig::Context;
 use omni_client::{Error, UserKey};
 
@@ -14,9 +13,9 @@ use crate::args::duration;
 use crate::contexts::Places;
 use crate::notices::stamp;
 use crate::omni::Omni;
-use crate::opened::diagnostics;
+use crate::opened;
 use crate::output::{Screen, clean};
-use crate::run::{Exit, Failure, block_on, environment};
+use crate::run::{Exit, Failure, block_on, setting};
 
 /// Log in to Omni in a browser
 ///
@@ -84,8 +83,8 @@ pub(super) fn run(arguments: &Login, screen: &mut Screen) -> Result<Exit, Failur
 /// The context as it shall be.
 fn wanted(arguments: &Login, name: &str, known: Option<&Context>) -> Result<Context, Failure> {
     let missing = |what: &str, flag: &str| {
-        let error = Diagnostic::error(format!("the context `{name}` has no {what} yet"));
-        Failure::findings(Exit::Refused, vec![error.hint(format!("give {flag}"))])
+        let message = format!("the context `{name}` has no {what} yet");
+        Failure::advised(Exit::Refused, message, format!("give {flag}"))
     };
     let url = match arguments.omni.named_endpoint()? {
         Some(url) => url,
@@ -120,7 +119,7 @@ async fn confirmed(
     let key = Arc::new(key);
     let tls = arguments.omni.tls()?;
     let connected = connect_omni_as(&endpoint, &tls, key.clone(), clock)
-        .map_err(|finding| Failure::findings(Exit::Refused, diagnostics(&[finding])))?;
+        .map_err(|finding| opened::unconnected(finding, false))?;
     let omni = &connected.omni;
     let login = omni
         .register_user_key(&key)
@@ -158,7 +157,7 @@ fn browse(url: &str) {
     } else {
         "xdg-open"
     };
-    let browser = environment("BROWSER").filter(|browser| !browser.is_empty());
+    let browser = setting("BROWSER");
     // Whether it worked is seen by whoever waits for it.
     let _ = Command::new(browser.as_deref().unwrap_or(opener))
         .arg(url)

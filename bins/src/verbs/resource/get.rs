@@ -4,7 +4,6 @@ mod format;
 mod table;
 mod watch;
 
-use bootstrap_core::diagnostic::Diagnostic;
 use bootstrap_core::resource::definition::Definition;
 use omni_client::{Kind, Resource};
 use regex::Regex;
@@ -128,5 +127,5 @@ fn absent(
     );
     let word = definition.display.to_lowercase();
     let hint = format!("`omni-resource get {word}` lists those there are");
-    Failure::findings(Exit::Error, vec![Diagnostic::error(message).hint(hint)])
+    Failure::advised(Exit::Error, message, hint)
 }

@@ -5,7 +5,6 @@ pub mod delete;
 pub mod get;
 
 use bootstrap_core::adapters::Connected;
-use bootstrap_core::diagnostic::Diagnostic;
 use bootstrap_core::ports::{self, PortError};
 use bootstrap_core::resource::definition::{Definition, Unresolved, resolve};
 
@@ -73,7 +72,7 @@ impl Session<'_> {
         Err(if self.compat {
             compat::failure(message)
         } else {
-            Failure::findings(exit, vec![Diagnostic::error(message).hint(hint)])
+            Failure::advised(exit, message, hint)
         })
     }
 }

@@ -67,5 +67,5 @@ async fn accounts(connected: &Connected) -> Result<Vec<ServiceAccount>, Failure>
 
 /// A refusal before the first write, with the next step.
 fn refused(message: String, hint: String) -> Failure {
-    Failure::findings(Exit::Refused, vec![Diagnostic::error(message).hint(hint)])
+    Failure::advised(Exit::Refused, message, hint)
 }

@@ -141,12 +141,8 @@ async fn try_out(connected: &Connected, new: &NewKey) -> Result<(), Failure> {
     let name = new.account.name();
     let broken = |why: String| {
         let message = format!("the new key of {name} was registered but does not work: {why}");
-        Failure::findings(
-            Exit::Error,
-            vec![Diagnostic::error(message).hint(
-                "keys that there were before still work; run `omni-service-account renew` again",
-            )],
-        )
+        let hint = "keys that there were before still work; run `omni-service-account renew` again";
+        Failure::advised(Exit::Error, message, hint)
     };
     let signer = OpenPgpSigner::new(&new.account, connected.ports.clock.wall())
         .map_err(|error| broken(error.to_string()))?;

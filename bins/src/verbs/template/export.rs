@@ -4,7 +4,6 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use bootstrap_core::diagnostic::Diagnostic;
 use bootstrap_core::observe::cluster_resources;
 use bootstrap_core::ports::{Omni as Port, PortError};
 use bootstrap_core::resource::print;
@@ -125,9 +124,8 @@ fn no_cluster(cluster: &str, compat: bool) -> Failure {
             "error getting cluster {quoted}: rpc error: code = NotFound desc = resource Clusters.omni.sidero.dev(default/{cluster}@undefined) doesn't exist"
         ));
     }
-    let finding = Diagnostic::error(format!("there is no cluster {quoted}"))
-        .hint("check the name, and that this is the Omni it is in");
-    Failure::findings(Exit::Error, vec![finding])
+    let hint = "check the name, and that this is the Omni it is in";
+    Failure::advised(Exit::Error, format!("there is no cluster {quoted}"), hint)
 }
 
 /// Classes that are gone since are left out: the machine set then shows it.
@@ -159,8 +157,12 @@ fn must_not_exist(file: &Path, force: bool, compat: bool) -> Result<(), Failure>
             "failed to open output file: open {shown}: file exists"
         )));
     }
-    let finding = Diagnostic::error(format!("{shown} exists")).hint("--force overwrites it");
-    Err(Failure::findings(Exit::Error, vec![finding]))
+    let message = format!("{shown} exists");
+    Err(Failure::advised(
+        Exit::Error,
+        message,
+        "--force overwrites it",
+    ))
 }
 
 fn cannot_write(file: &Path, error: &std::io::Error) -> Failure {

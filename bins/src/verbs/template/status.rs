@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bootstrap_core::cluster_status::{Ended, Follow, Report, follow};
-use bootstrap_core::diagnostic::Diagnostic;
 use bootstrap_core::template::go_duration;
 
 use self::view::View;
@@ -135,7 +134,7 @@ fn unhealthy(state: &str, report: Option<&Report>, hint: &str) -> Failure {
         Some(report) => format!("{state}, waiting for {}", report.waiting_for.join("; ")),
         None => state.to_owned(),
     };
-    Failure::findings(Exit::Error, vec![Diagnostic::error(message).hint(hint)])
+    Failure::advised(Exit::Error, message, hint)
 }
 
 fn which(arguments: &Status, compat: Compat) -> Result<String, Failure> {

@@ -13,6 +13,8 @@ use std::path::Path;
 pub use load::parse;
 pub(crate) use scan::Scanned;
 
+use ecow::EcoString;
+
 use crate::diagnostic::{Diagnostic, Origin};
 
 /// A node and where it begins. Lines and columns count from 1.
@@ -41,11 +43,11 @@ pub enum Content {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scalar {
     /// Text.
-    pub text: String,
+    pub text: EcoString,
     /// Unquoted and not a block: may be a number, a boolean or null.
     pub plain: bool,
     /// Tag as written, for example `!!str`.
-    pub tag: Option<String>,
+    pub tag: Option<EcoString>,
 }
 
 /// Text that is no YAML, or YAML that is refused.

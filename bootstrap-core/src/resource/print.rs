@@ -62,7 +62,7 @@ fn spec(resource: &Resource) -> Yaml {
 }
 
 fn bare(text: &str) -> Yaml {
-    Yaml::Bare(text.to_owned())
+    Yaml::Bare(text.into())
 }
 
 fn named(metadata: &Metadata) -> Vec<(Yaml, Yaml)> {
@@ -91,9 +91,9 @@ fn metadata(metadata: &Metadata, created: &str) -> Yaml {
     let time = |time: &str| {
         let unset = time.is_empty() || time.starts_with("1970-01-01T00:00:00");
         Yaml::Bare(match (time, unset) {
-            ("", _) => created.to_owned(),
-            (_, true) => NEVER.to_owned(),
-            (time, false) => time.to_owned(),
+            ("", _) => created.into(),
+            (_, true) => NEVER.into(),
+            (time, false) => time.into(),
         })
     };
     let phase = match metadata.phase {
@@ -133,12 +133,12 @@ fn yaml_of(value: &Value) -> Yaml {
             (_, Some(whole), _) => Yaml::Int(whole.into()),
             (.., float) => Yaml::Float(float.unwrap_or_default()),
         },
-        Value::String(text) => Yaml::Text(text.clone()),
+        Value::String(text) => Yaml::Text(text.into()),
         Value::Array(items) => Yaml::Sequence(items.iter().map(yaml_of).collect()),
         Value::Object(object) => Yaml::Mapping(
             object
                 .iter()
-                .map(|(name, value)| (Yaml::Text(name.clone()), yaml_of(value)))
+                .map(|(name, value)| (Yaml::Text(name.into()), yaml_of(value)))
                 .collect(),
         ),
     }
@@ -155,7 +155,7 @@ fn as_json(value: &Yaml) -> Value {
             .map_or(Value::Null, Value::Number),
         Yaml::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
         Yaml::Text(text) | Yaml::Time(text) | Yaml::Literal(text) | Yaml::Quoted(text) => {
-            Value::String(text.clone())
+            Value::String(text.to_string())
         }
         Yaml::Bare(text) => read_back(text),
         Yaml::Sequence(items) => items.iter().map(as_json).collect(),
@@ -164,7 +164,7 @@ fn as_json(value: &Yaml) -> Value {
                 .iter()
                 .map(|(key, value)| {
                     let key = match key {
-                        Yaml::Text(text) | Yaml::Bare(text) => text.clone(),
+                        Yaml::Text(text) | Yaml::Bare(text) => text.to_string(),
                         other => as_json(other).to_string(),
                     };
                     (key, as_json(value))

@@ -10,6 +10,8 @@ mod table;
 
 use std::collections::HashSet;
 
+use ecow::{EcoString, eco_format};
+
 pub(super) use self::table::{Document, Kind, Table};
 use super::go_yaml::Value;
 use super::go_yaml::resolve;
@@ -25,7 +27,7 @@ pub(super) struct Fault {
     /// The same without the value: configurations hold secrets.
     pub message: String,
     /// The way there: keys, and `[n]` for the n-th item.
-    pub way: Vec<String>,
+    pub way: Vec<EcoString>,
     /// The line of an earlier key that the text ends with.
     other: Option<usize>,
     /// Which stage of the decoder gave up; `None` where it went on.
@@ -114,9 +116,9 @@ struct Walk<'t> {
     table: &'t Table,
     known_fields: bool,
     faults: Vec<Fault>,
-    way: Vec<String>,
+    way: Vec<EcoString>,
     /// The keys that a merged mapping must not set again.
-    merged: Option<HashSet<String>>,
+    merged: Option<HashSet<EcoString>>,
     steps: u32,
     aliased: u32,
     alias_depth: u32,
@@ -178,6 +180,9 @@ impl Walk<'_> {
         kind: &Kind,
         nullable: bool,
     ) -> Step {
+        if type_name == "string" && node.tag == "!!str" {
+            return Ok(true);
+        }
         let value = match resolve::tagged(&node.tag, text) {
             Ok(value) => value,
             Err(message) => {
@@ -259,7 +264,7 @@ impl Walk<'_> {
             }
         };
         for (at, item) in items.iter().enumerate() {
-            self.inside(format!("[{at}]"), |walk| walk.value(item, item_type))?;
+            self.inside(eco_format!("[{at}]"), |walk| walk.value(item, item_type))?;
         }
         Ok(true)
     }
@@ -304,7 +309,7 @@ impl Walk<'_> {
         }
     }
 
-    fn inside<T>(&mut self, step: String, look: impl FnOnce(&mut Self) -> T) -> T {
+    fn inside<T>(&mut self, step: EcoString, look: impl FnOnce(&mut Self) -> T) -> T {
         self.way.push(step);
         let found = look(self);
         self.way.pop();

@@ -11,6 +11,8 @@ mod timestamp;
 pub(in crate::template) mod tree;
 mod writer;
 
+use ecow::EcoString;
+
 use crate::yaml::{Content, Node};
 
 /// A value as Go's decoder would hold it.
@@ -25,15 +27,15 @@ pub enum Value {
     /// `float64`.
     Float(f64),
     /// `string`: quoted where it would resolve to another type.
-    Text(String),
+    Text(EcoString),
     /// `string` that is asked for as a literal block, where its characters allow one.
-    Literal(String),
+    Literal(EcoString),
     /// `string` that is asked for in double quotes.
-    Quoted(String),
+    Quoted(EcoString),
     /// A scalar without a type, as resource metadata is made of: `1` and an empty string stay bare.
-    Bare(String),
+    Bare(EcoString),
     /// `time.Time`, in RFC 3339.
-    Time(String),
+    Time(EcoString),
     /// A list.
     Sequence(Vec<Value>),
     /// Pairs, written in this order.
@@ -106,7 +108,7 @@ impl Value {
     pub fn string_map(map: &std::collections::BTreeMap<String, String>) -> Self {
         let pairs = map
             .iter()
-            .map(|(key, value)| (Self::Text(key.clone()), Self::Text(value.clone())));
+            .map(|(key, value)| (Self::Text(key.into()), Self::Text(value.into())));
         Self::Mapping(keys::sort(pairs.collect()))
     }
 
@@ -115,7 +117,7 @@ impl Value {
         Self::Mapping(
             pairs
                 .into_iter()
-                .map(|(key, value)| (Self::Text(key.to_owned()), value))
+                .map(|(key, value)| (Self::Text(key.into()), value))
                 .collect(),
         )
     }

@@ -1,7 +1,9 @@
 //! From text to the tree.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
+use ecow::{EcoString, eco_format};
 use saphyr_parser::{Event, ScalarStyle, ScanError, Span, Tag};
 
 use super::scan::Scanned;
@@ -159,7 +161,7 @@ impl<'s, 'text> Loader<'s, 'text> {
         let mut items = Vec::new();
         loop {
             let (event, span) = self.next()?;
-            if *event == Event::SequenceEnd {
+            if matches!(event, Event::SequenceEnd) {
                 return Ok(items);
             }
             items.push(self.node(event, span)?);
@@ -172,7 +174,7 @@ impl<'s, 'text> Loader<'s, 'text> {
         let mut merged = Vec::new();
         loop {
             let (event, span) = self.next()?;
-            if *event == Event::MappingEnd {
+            if matches!(event, Event::MappingEnd) {
                 merge(&mut pairs, merged);
                 return Ok(pairs);
             }
@@ -191,7 +193,7 @@ impl<'s, 'text> Loader<'s, 'text> {
                 merged.push(value);
                 continue;
             }
-            if let Some(first) = seen.first_line(&pairs, scalar) {
+            if let Some(first) = seen.first_line(&pairs, scalar, key.line) {
                 self.duplicates.push(Problem {
                     line: key.line,
                     column: key.column,
@@ -203,7 +205,6 @@ impl<'s, 'text> Loader<'s, 'text> {
                 });
                 continue;
             }
-            seen.add(scalar, key.line);
             pairs.push((key, value));
         }
     }
@@ -223,13 +224,14 @@ impl<'s, 'text> Loader<'s, 'text> {
 /// Where each key of a mapping stands. Most mappings are so small that looking through their pairs is faster.
 #[derive(Default)]
 struct Keys {
-    lines: HashMap<String, usize>,
+    lines: HashMap<EcoString, usize>,
 }
 
 impl Keys {
     const FEW: usize = 16;
 
-    fn first_line(&mut self, pairs: &[(Node, Node)], key: &Scalar) -> Option<usize> {
+    /// The line of a key that is there already; one that is not is now.
+    fn first_line(&mut self, pairs: &[(Node, Node)], key: &Scalar, line: usize) -> Option<usize> {
         if pairs.len() <= Self::FEW {
             let same = pairs.iter().find(|(other, _)| text_of(other) == key.text);
             return same.map(|(other, _)| other.line);
@@ -237,15 +239,15 @@ impl Keys {
         if self.lines.is_empty() {
             let all = pairs.iter();
             self.lines = all
-                .map(|(key, _)| (text_of(key).to_owned(), key.line))
+                .map(|(key, _)| (text_of(key).into(), key.line))
                 .collect();
         }
-        self.lines.get(&key.text).copied()
-    }
-
-    fn add(&mut self, key: &Scalar, line: usize) {
-        if !self.lines.is_empty() {
-            self.lines.insert(key.text.clone(), line);
+        match self.lines.entry(key.text.clone()) {
+            Entry::Occupied(first) => Some(*first.get()),
+            Entry::Vacant(place) => {
+                place.insert(line);
+                None
+            }
         }
     }
 }
@@ -259,6 +261,9 @@ fn text_of(key: &Node) -> &str {
 
 /// Keys written beside `<<` win, then earlier merges.
 fn merge(pairs: &mut Vec<(Node, Node)>, sources: Vec<Node>) {
+    if sources.is_empty() {
+        return;
+    }
     let mut known: HashSet<String> = pairs
         .iter()
         .filter_map(|(key, _)| key.as_str().map(str::to_owned))
@@ -302,12 +307,12 @@ fn scalar_node(span: &Span, text: &str, plain: bool, tag: Option<&Tag>) -> Node 
         } else {
             &tag.handle
         };
-        format!("{handle}{}", tag.suffix)
+        eco_format!("{handle}{}", tag.suffix)
     });
     node_at(
         span,
         Content::Scalar(Scalar {
-            text: text.to_owned(),
+            text: text.into(),
             plain,
             tag,
         }),

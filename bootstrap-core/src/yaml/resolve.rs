@@ -53,7 +53,7 @@ impl Scalar {
             return Value::Bool(boolean);
         }
         self.number()
-            .map_or_else(|| Value::String(self.text.clone()), Value::Number)
+            .map_or_else(|| Value::String(self.text.to_string()), Value::Number)
     }
 
     fn number(&self) -> Option<Number> {
@@ -127,7 +127,7 @@ mod tests {
 
     fn check(text: &str, expected: &Value) {
         let scalar = |plain| Scalar {
-            text: text.to_owned(),
+            text: text.into(),
             plain,
             tag: None,
         };

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use ecow::EcoString;
+
 use super::super::go_yaml::tree::{Kind as Node, Tree};
 use super::super::text::quote;
 use super::table::{Fields, Kind};
@@ -38,11 +40,17 @@ impl Walk<'_> {
 
     /// Keys that are written twice: each pair of them is a fault.
     fn repeats(&mut self, pairs: &Pairs) -> bool {
-        let mut seen: HashMap<(u8, &str), Vec<usize>> = HashMap::new();
-        for (at, (key, _)) in pairs.iter().enumerate() {
-            seen.entry((key.number(), key.text())).or_default().push(at);
+        let mut seen = HashSet::with_capacity(pairs.len());
+        let mut keys = pairs.iter().map(|(key, _)| (key.number(), key.text()));
+        if keys.all(|key| seen.insert(key)) {
+            return false;
         }
-        let mut repeated: Vec<(usize, usize)> = seen
+        let mut places: HashMap<(u8, &str), Vec<usize>> = HashMap::new();
+        for (at, (key, _)) in pairs.iter().enumerate() {
+            let place = places.entry((key.number(), key.text()));
+            place.or_default().push(at);
+        }
+        let mut repeated: Vec<(usize, usize)> = places
             .values()
             .flat_map(|places| {
                 let pairs = places.iter().enumerate();
@@ -61,7 +69,7 @@ impl Walk<'_> {
                 fault.other = Some(first.line);
             }
         }
-        !repeated.is_empty()
+        true
     }
 
     fn fields(&mut self, pairs: &Pairs, type_name: &str, fields: &Fields) -> Step {
@@ -77,18 +85,18 @@ impl Walk<'_> {
             }
             let name = key.target().text();
             if let Some(merged) = &mut merged
-                && !merged.insert(name.to_owned())
+                && !merged.insert(name.into())
             {
                 continue;
             }
             match fields.get(name) {
                 Some(field) => {
-                    self.inside(name.to_owned(), |walk| walk.value(value, field))?;
+                    self.inside(name.into(), |walk| walk.value(value, field))?;
                 }
                 None if self.known_fields => {
                     self.fault(key, &format!("field {name} not found in type {type_name}"));
                     if let Some(fault) = self.faults.last_mut() {
-                        fault.way.push(name.to_owned());
+                        fault.way.push(name.into());
                     }
                 }
                 None => {}
@@ -117,7 +125,7 @@ impl Walk<'_> {
             }
             let name = key.target().text();
             if let Some(merged) = &mut merged
-                && !merged.insert(name.to_owned())
+                && !merged.insert(name.into())
             {
                 continue;
             }
@@ -126,7 +134,7 @@ impl Walk<'_> {
                     "cannot use a list or a mapping as a map key; try decoding into yaml.Node";
                 return Err(Box::new(self.at(key, text)));
             }
-            self.inside(name.to_owned(), |walk| walk.value(value, value_type))?;
+            self.inside(name.into(), |walk| walk.value(value, value_type))?;
         }
         self.merged = merged;
         self.merge(pairs, merge, type_name)
@@ -138,7 +146,9 @@ impl Walk<'_> {
         };
         let outer = self.merged.clone();
         if self.merged.is_none() {
-            let own = pairs.iter().map(|(key, _)| key.target().text().to_owned());
+            let own = pairs
+                .iter()
+                .map(|(key, _)| EcoString::from(key.target().text()));
             self.merged = Some(own.collect::<HashSet<_>>());
         }
         let sources = match &merge.kind {

@@ -43,11 +43,11 @@ impl Reader<'_> {
             }
             Content::Scalar(scalar) if scalar.tag.as_deref() == Some("!!binary") => {
                 match go_yaml::Value::from_node(node) {
-                    go_yaml::Value::Text(text) => Some(text),
+                    go_yaml::Value::Text(text) => Some(text.into()),
                     _ => None,
                 }
             }
-            Content::Scalar(scalar) => Some(scalar.text.clone()),
+            Content::Scalar(scalar) => Some(scalar.text.to_string()),
             _ => {
                 self.fail(
                     node,

@@ -105,7 +105,7 @@ fn inline(node: &Node, key: &str, reader: &mut Reader) -> Option<Inline> {
             }
             return Some(Inline {
                 origin,
-                text: scalar.text.clone(),
+                text: scalar.text.to_string(),
                 documents: None,
             });
         }

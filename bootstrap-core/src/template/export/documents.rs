@@ -1,5 +1,6 @@
 //! The documents of an exported template, in omnictl's order.
 
+use ecow::eco_format;
 use omni_client::specs::{
     AllocationType, Cluster, ExtensionsConfiguration, KernelArgs, MachineInstallDiskConfig,
     StrategyConfig, UpdateStrategy,
@@ -65,7 +66,7 @@ fn cluster(gathered: &Gathered<'_>, options: ExportOptions) -> Result<Value, Exp
     fields.text("name", resource.id());
     fields.descriptors(&resource.metadata);
     let mut kubernetes = Fields::default();
-    let version = |version: &str| Value::Text(format!("v{version}"));
+    let version = |version: &str| Value::Text(eco_format!("v{version}"));
     kubernetes.put("version", version(&wanted.kubernetes_version));
     kubernetes.sequence(
         "manifests",
@@ -172,10 +173,10 @@ fn machine_set(
     if let Some(allocation) = &set.allocation {
         let size = match allocation.allocation_type {
             AllocationType::Static => Value::Int(allocation.machine_count.into()),
-            AllocationType::Unlimited => Value::Text("Unlimited".to_owned()),
-            AllocationType::Other(number) => Value::Text(number.to_string()),
+            AllocationType::Unlimited => Value::Text("Unlimited".into()),
+            AllocationType::Other(number) => Value::Text(eco_format!("{number}")),
         };
-        let name = Value::Text(allocation.name.clone());
+        let name = Value::Text((&allocation.name).into());
         fields.put(
             "machineClass",
             Value::mapping([("name", name), ("size", size)]),
@@ -193,8 +194,8 @@ fn machine_set(
 fn bootstrap(set: &Set<'_>) -> Option<Value> {
     let from = set.spec.bootstrap_spec.as_ref()?;
     Some(Value::mapping([
-        ("clusterUUID", Value::Text(from.cluster_uuid.clone())),
-        ("snapshot", Value::Text(from.snapshot.clone())),
+        ("clusterUUID", Value::Text((&from.cluster_uuid).into())),
+        ("snapshot", Value::Text((&from.snapshot).into())),
     ]))
 }
 

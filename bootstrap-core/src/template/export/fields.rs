@@ -11,7 +11,7 @@ pub(super) struct Fields(Vec<(Value, Value)>);
 
 impl Fields {
     pub(super) fn put(&mut self, key: &str, value: Value) {
-        self.0.push((Value::Text(key.to_owned()), value));
+        self.0.push((Value::Text(key.into()), value));
     }
 
     pub(super) fn maybe(&mut self, key: &str, value: Option<Value>) {
@@ -22,7 +22,7 @@ impl Fields {
 
     pub(super) fn text(&mut self, key: &str, text: &str) {
         if !text.is_empty() {
-            self.put(key, Value::Text(text.to_owned()));
+            self.put(key, Value::Text(text.into()));
         }
     }
 
@@ -71,7 +71,7 @@ impl Fields {
 }
 
 pub(super) fn texts(list: &[String]) -> Value {
-    Value::Sequence(list.iter().cloned().map(Value::Text).collect())
+    Value::Sequence(list.iter().map(|text| Value::Text(text.into())).collect())
 }
 
 pub(super) fn of_user(map: &BTreeMap<String, String>) -> BTreeMap<String, String> {

@@ -91,7 +91,7 @@ fn named(patch: &Resource, id: Option<&str>) -> Result<Value, ExportError> {
 }
 
 fn inline(key: &str, text: &str, fields: &mut Fields) {
-    fields.put(key, Value::Literal(text.to_owned()));
+    fields.put(key, Value::Literal(text.into()));
 }
 
 /// Manifests are known by their position: there is no other way to give one an id.
@@ -147,7 +147,7 @@ fn one_manifest(
     inline("inline", group.data.expose(), &mut fields);
     fields.map("labels", &of_user(&manifest.metadata.labels));
     fields.map("annotations", &annotations);
-    fields.put("name", Value::Text(name));
+    fields.put("name", Value::Text(name.into()));
     let mode = match group.mode {
         ManifestMode::Full => "full",
         ManifestMode::OneTime => "one-time",

@@ -12,12 +12,24 @@ type Pair = (Value, Value);
 /// pairs are brought into a fixed order first and merged by hand: the result never depends on the order
 /// they were written in, and an inconsistent comparison cannot upset the sort.
 pub(super) fn sort(pairs: Vec<Pair>) -> Vec<Pair> {
-    let mut pairs = pairs;
     if pairs.len() < 2 {
         return pairs;
     }
-    pairs.sort_by_cached_key(|(key, _)| (rank(key), super::writer::key_text(key).into_owned()));
-    merge_sort(pairs)
+    let mut order: Vec<usize> = (0..pairs.len()).collect();
+    let texts = pairs.iter().map(|(key, _)| super::writer::key_text(key));
+    let fixed: Vec<_> = pairs
+        .iter()
+        .zip(texts)
+        .map(|((key, _), text)| (rank(key), text))
+        .collect();
+    order.sort_by(|a, b| fixed[*a].cmp(&fixed[*b]));
+    drop(fixed);
+    let order = merge_sort(&pairs, order);
+    let mut pairs: Vec<_> = pairs.into_iter().map(Some).collect();
+    order
+        .into_iter()
+        .filter_map(|at| pairs[at].take())
+        .collect()
 }
 
 /// One pair for a key, the last: to Go `1` and `01` are the same.
@@ -47,16 +59,16 @@ pub(super) fn unique(pairs: Vec<Pair>) -> Vec<Pair> {
     kept
 }
 
-fn merge_sort(mut left: Vec<Pair>) -> Vec<Pair> {
+fn merge_sort(pairs: &[Pair], mut left: Vec<usize>) -> Vec<usize> {
     if left.len() < 2 {
         return left;
     }
-    let right = merge_sort(left.split_off(left.len() / 2));
-    let left = merge_sort(left);
+    let right = merge_sort(pairs, left.split_off(left.len() / 2));
+    let left = merge_sort(pairs, left);
     let mut merged = Vec::with_capacity(left.len() + right.len());
     let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
-    while let (Some((a, _)), Some((b, _))) = (left.peek(), right.peek()) {
-        let next = if compare(b, a) == Ordering::Less {
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let next = if compare(&pairs[*b].0, &pairs[*a].0) == Ordering::Less {
             right.next()
         } else {
             left.next()
@@ -104,14 +116,15 @@ fn rank(value: &Value) -> u8 {
 
 /// Letters after everything else, runs of digits by their number.
 fn natural(left: &str, right: &str) -> Ordering {
-    let differing = left
-        .char_indices()
-        .zip(right.chars())
-        .find(|((_, one), other)| one != other);
-    let Some(((at, one), other)) = differing else {
+    let same = left
+        .bytes()
+        .zip(right.bytes())
+        .take_while(|(one, other)| one == other);
+    let at = left.floor_char_boundary(same.count());
+    let (before, left, right) = (&left[..at], &left[at..], &right[at..]);
+    let (Some(one), Some(other)) = (left.chars().next(), right.chars().next()) else {
         return left.len().cmp(&right.len());
     };
-    let before = &left[..at];
     let after_digit = before.chars().next_back().is_some_and(is_digit);
     match (one.is_alphabetic(), other.is_alphabetic()) {
         (true, true) => one.cmp(&other),
@@ -127,8 +140,8 @@ fn natural(left: &str, right: &str) -> Ordering {
                     .rev()
                     .take_while(|character| is_digit(*character))
                     .any(|digit| digit != '0');
-            let (left_number, left_length) = run(&left[at..], inside);
-            let (right_number, right_length) = run(&right[at..], inside);
+            let (left_number, left_length) = run(left, inside);
+            let (right_number, right_length) = run(right, inside);
             left_number
                 .cmp(&right_number)
                 .then(left_length.cmp(&right_length))

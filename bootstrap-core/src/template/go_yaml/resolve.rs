@@ -11,7 +11,7 @@ pub(super) fn resolve(scalar: &Scalar) -> Value {
     match scalar.tag.as_deref() {
         None if scalar.plain => plain(&scalar.text),
         Some("!!null") => Value::Null,
-        Some("!!binary") => Value::Text(binary(&scalar.text)),
+        Some("!!binary") => Value::Text(binary(&scalar.text).into()),
         Some("!!float") => match plain(&scalar.text) {
             #[allow(clippy::cast_precision_loss)] // what Go does
             Value::Int(whole) => Value::Float(whole as f64),
@@ -24,7 +24,7 @@ pub(super) fn resolve(scalar: &Scalar) -> Value {
 
 /// The value of unquoted text.
 pub(super) fn plain(text: &str) -> Value {
-    other_than_text(text).unwrap_or_else(|| Value::Text(text.to_owned()))
+    other_than_text(text).unwrap_or_else(|| Value::Text(text.into()))
 }
 
 /// The value of unquoted text that is no string.
@@ -44,7 +44,7 @@ fn other_than_text(text: &str) -> Option<Value> {
     match text.as_bytes().first() {
         Some(b'.') => fraction(text),
         Some(b'+' | b'-' | b'0'..=b'9') => match timestamp::normalise(text) {
-            Some(time) => Some(Value::Time(time)),
+            Some(time) => Some(Value::Time(time.into())),
             None => numeric(text),
         },
         _ => None,
@@ -69,11 +69,11 @@ pub(in crate::template) fn tagged(tag: &str, text: &str) -> Result<Value, String
     let (found, value) = match tag {
         "!!bool" | "!!int" | "!!float" | "!!null" => match plain(text) {
             // Only what has no other tag may be a time.
-            Value::Time(_) => ("!!str", Value::Text(text.to_owned())),
+            Value::Time(_) => ("!!str", Value::Text(text.into())),
             value => (self::tag(text), value),
         },
         "!!timestamp" => (self::tag(text), plain(text)),
-        _ => return Ok(Value::Text(text.to_owned())),
+        _ => return Ok(Value::Text(text.into())),
     };
     match (tag, value) {
         #[allow(clippy::cast_precision_loss)] // what Go does

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use ecow::EcoString;
 use saphyr_parser::{Event, ScalarStyle, Span, Tag};
 
 use super::style::{self, Style};
@@ -33,7 +34,7 @@ pub(in crate::template) struct Tree {
 
 #[derive(Debug, Clone)]
 pub(in crate::template) enum Kind {
-    Scalar(String),
+    Scalar(EcoString),
     Sequence(Vec<Tree>),
     Mapping(Vec<(Tree, Tree)>),
     Alias(Rc<Tree>),
@@ -41,11 +42,11 @@ pub(in crate::template) enum Kind {
 
 impl Tree {
     /// What Go makes of a map with these values.
-    pub(in crate::template) fn mapping(pairs: Vec<(String, Tree)>) -> Self {
+    pub(in crate::template) fn mapping(pairs: Vec<(EcoString, Tree)>) -> Self {
         let order = pairs.iter().zip(0..);
         let order = order.map(|((key, _), at)| (Value::Text(key.clone()), Value::Int(at)));
         let order = keys::sort(order.collect());
-        let mut values: Vec<Option<(String, Tree)>> = pairs.into_iter().map(Some).collect();
+        let mut values: Vec<Option<(EcoString, Tree)>> = pairs.into_iter().map(Some).collect();
         let sorted = order.into_iter().filter_map(|(_, at)| {
             let (Value::Int(at), values) = (at, &mut values) else {
                 return None;
@@ -163,7 +164,9 @@ impl<'text> Builder<'_, 'text> {
                     self.anchors.clear();
                     let (event, span) = self.events.next().ok_or(NoYaml)?;
                     let tree = match event {
-                        Event::DocumentEnd => scalar(span, String::new(), ScalarStyle::Plain, None),
+                        Event::DocumentEnd => {
+                            scalar(span, EcoString::new(), ScalarStyle::Plain, None)
+                        }
                         other => self.node(other, span).ok_or(NoYaml)?,
                     };
                     let (line, column) = if *explicit {
@@ -181,7 +184,7 @@ impl<'text> Builder<'_, 'text> {
     fn node(&mut self, event: &Event<'text>, span: &Span) -> Option<Tree> {
         let (mut tree, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let text = self.scanned.scalar(text, *style, span).to_owned();
+                let text = self.scanned.scalar(text, *style, span).into();
                 let mut tree = scalar(span, text, *style, tag.as_deref());
                 if matches!(tree.style, Style::Literal | Style::Folded) {
                     tree.line = self.header(tree.line);
@@ -235,7 +238,7 @@ impl<'text> Builder<'_, 'text> {
         let mut items = Vec::new();
         loop {
             let (event, span) = self.events.next()?;
-            if *event == Event::SequenceEnd {
+            if matches!(event, Event::SequenceEnd) {
                 return Some((items, is_bracket(span)));
             }
             items.push(self.node(event, span)?);
@@ -246,7 +249,7 @@ impl<'text> Builder<'_, 'text> {
         let mut pairs: Vec<(Tree, Tree)> = Vec::new();
         loop {
             let (event, span) = self.events.next()?;
-            if *event == Event::MappingEnd {
+            if matches!(event, Event::MappingEnd) {
                 let in_flow = is_bracket(span);
                 let odd = in_flow
                     && pairs
@@ -271,7 +274,7 @@ fn begins_with_colon(tree: &Tree) -> bool {
     tree.style == Style::Plain && tree.text().starts_with(':')
 }
 
-fn scalar(span: &Span, text: String, style: ScalarStyle, tag: Option<&Tag>) -> Tree {
+fn scalar(span: &Span, text: EcoString, style: ScalarStyle, tag: Option<&Tag>) -> Tree {
     let resolved = if style == ScalarStyle::Plain {
         resolve::tag(&text)
     } else {

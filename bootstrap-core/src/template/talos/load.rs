@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use ecow::{EcoString, eco_format};
+
 use super::super::construct::{self, Document, Kind, Table};
 use super::super::go_yaml::remarshal::remarshal;
 use super::super::go_yaml::tree::{self, Kind as Node, Tree};
@@ -24,7 +26,7 @@ pub(crate) struct LoadError {
     pub line: usize,
     pub column: usize,
     /// The way to the first culprit: keys, and `[n]` for the n-th item.
-    pub way: Vec<String>,
+    pub way: Vec<EcoString>,
     pub hint: Option<&'static str>,
 }
 
@@ -183,7 +185,7 @@ fn decode(document: &Tree, pairs: &[(Tree, Tree)]) -> Result<String, LoadError> 
     unknown_keys(document, type_name).map_or(Ok(kind), Err)
 }
 
-fn shown_way(way: &[String]) -> String {
+fn shown_way(way: &[EcoString]) -> String {
     way.join(".").replace(".[", "[")
 }
 
@@ -287,8 +289,8 @@ fn unknown_keys(document: &Tree, type_name: &str) -> Option<LoadError> {
 /// A walk through a document along its type.
 #[derive(Default)]
 struct Unknown {
-    way: Vec<String>,
-    found: Vec<(Vec<String>, (usize, usize))>,
+    way: Vec<EcoString>,
+    found: Vec<(Vec<EcoString>, (usize, usize))>,
 }
 
 type Part = Result<Option<Tree>, String>;
@@ -323,7 +325,7 @@ impl Unknown {
                 return Err("unexpected mapping key type".to_owned());
             }
             let name = key.text();
-            self.way.push(name.to_owned());
+            self.way.push(name.into());
             let part = if let Some(inner) = field(name) {
                 self.node(value, inner)
             } else {
@@ -332,7 +334,7 @@ impl Unknown {
                 Ok(Some(value.clone()))
             };
             self.way.pop();
-            unknown.extend(part?.map(|part| (name.to_owned(), part)));
+            unknown.extend(part?.map(|part| (name.into(), part)));
         }
         Ok((!unknown.is_empty()).then(|| Tree::mapping(unknown)))
     }
@@ -340,7 +342,7 @@ impl Unknown {
     fn items(&mut self, items: &[Tree], inner: &str) -> Part {
         let mut unknown = Vec::new();
         for (at, item) in items.iter().enumerate() {
-            self.way.push(format!("[{at}]"));
+            self.way.push(eco_format!("[{at}]"));
             let part = self.node(item, inner);
             self.way.pop();
             unknown.extend(part?);

@@ -87,6 +87,8 @@ pub fn read(path: &Path, shown: &Path) -> Result<Vec<Node>, Vec<Diagnostic>> {
     parse_in(&read_text(path, shown)?, shown)
 }
 
+pub(crate) const NO_UTF_8: &str = "text is not UTF-8";
+
 /// Reads a file of text.
 ///
 /// # Errors
@@ -108,7 +110,7 @@ pub fn read_text(path: &Path, shown: &Path) -> Result<String, Vec<Diagnostic>> {
         let line = before.split(|byte| *byte == b'\n').count();
         let origin = Origin { line, ..file() };
         vec![
-            Diagnostic::error("text is not UTF-8")
+            Diagnostic::error(NO_UTF_8)
                 .at(origin)
                 .hint("save the file as UTF-8"),
         ]

@@ -240,3 +240,14 @@ fn what_loads_is_written_as_omnictl_writes_it() {
         }
     }
 }
+
+#[test]
+fn a_key_that_is_repeated_often_is_told_of_often_enough() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("template.yaml");
+    let template = format!("kind: Cluster\n{}", "name: a\n".repeat(2000));
+    fs::write(&path, template).unwrap();
+    let report = template::omnictl_report(&path, &LoadOptions::default()).unwrap();
+    let pairs = report.matches("mapping key \"name\" already defined");
+    assert_eq!(pairs.count(), 10_000);
+}

@@ -12,6 +12,12 @@ use super::{clean, is_invisible};
 /// Longer lines are not shown: they are data, not something to look at.
 const MAX_LINE: usize = 400;
 
+/// Findings that are shown with their lines; a file with more has one fault many times.
+const MAX_SNIPPETS: usize = 200;
+
+/// Places that are listed of a finding that is there many times.
+const MAX_PLACES: usize = 50;
+
 /// Renders findings, each with its line of the file where that is safe to show.
 pub(super) fn render<'d>(findings: impl Iterator<Item = &'d Diagnostic>, color: bool) -> String {
     let renderer = if color {
@@ -21,14 +27,14 @@ pub(super) fn render<'d>(findings: impl Iterator<Item = &'d Diagnostic>, color: 
     };
     let mut files = Files::default();
     let mut text = String::new();
-    for (finding, others) in told_once(findings) {
+    for (at, (finding, others)) in told_once(findings).into_iter().enumerate() {
+        if at >= MAX_SNIPPETS {
+            write_plainly(&mut text, finding, &others);
+            continue;
+        }
         let mut group = group(finding, &mut files);
         if !others.is_empty() {
-            let places: Vec<String> = others
-                .iter()
-                .map(|origin| clean(&origin.to_string()))
-                .collect();
-            group = group.element(Level::NOTE.with_name("also at").message(places.join(", ")));
+            group = group.element(Level::NOTE.with_name("also at").message(places(&others)));
         }
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}\n", renderer.render(&[group]));
@@ -45,25 +51,54 @@ fn told_once<'d>(
     findings: impl Iterator<Item = &'d Diagnostic>,
 ) -> Vec<(&'d Diagnostic, Vec<&'d Origin>)> {
     let mut told: Vec<(&Diagnostic, Vec<&Origin>)> = Vec::new();
+    let mut known = HashMap::new();
     for finding in findings {
-        let same = |known: &Diagnostic| {
-            known.severity == finding.severity
-                && known.message == finding.message
-                && known.hint == finding.hint
-        };
-        match told.iter_mut().find(|(known, _)| same(known)) {
-            Some((known, others)) => {
-                others.extend(
-                    finding
-                        .origin
-                        .as_ref()
-                        .filter(|origin| known.origin.as_ref() != Some(*origin)),
-                );
+        let is_error = finding.severity == Severity::Error;
+        let at = *known
+            .entry((is_error, &finding.message, &finding.hint))
+            .or_insert(told.len());
+        match (told.get_mut(at), &finding.origin) {
+            (None, _) => told.push((finding, Vec::new())),
+            (Some((first, others)), Some(origin)) if first.origin.as_ref() != Some(origin) => {
+                others.push(origin);
             }
-            None => told.push((finding, Vec::new())),
+            _ => {}
         }
     }
     told
+}
+
+/// A finding without its line.
+fn write_plainly(text: &mut String, finding: &Diagnostic, others: &[&Origin]) {
+    let severity = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let _ = writeln!(text, "{severity}: {}", lines(&finding.message));
+    if let Some(origin) = &finding.origin {
+        let _ = writeln!(text, "--> {}", clean(&origin.to_string()));
+    }
+    if !others.is_empty() {
+        let _ = writeln!(text, " = also at: {}", places(others));
+    }
+    if let Some(hint) = &finding.hint {
+        let _ = writeln!(text, " = hint: {}", lines(hint));
+    }
+    text.push('\n');
+}
+
+/// Places in a row; nobody reads thousands of them.
+fn places(others: &[&Origin]) -> String {
+    let shown = others.iter().take(MAX_PLACES);
+    let mut places: Vec<String> = shown.map(|origin| clean(&origin.to_string())).collect();
+    if let Some(more) = others
+        .len()
+        .checked_sub(MAX_PLACES)
+        .filter(|more| *more > 0)
+    {
+        places.push(format!("and {more} more places"));
+    }
+    places.join(", ")
 }
 
 fn group(finding: &Diagnostic, files: &mut Files) -> Group<'static> {
@@ -129,26 +164,35 @@ fn span(line: &str, column: usize) -> std::ops::Range<usize> {
 /// Files read for their lines, each once.
 #[derive(Default)]
 struct Files {
-    read: HashMap<PathBuf, Option<String>>,
+    read: HashMap<PathBuf, Option<Lines>>,
+}
+
+/// A text and where its lines begin.
+struct Lines {
+    text: String,
+    begins: Vec<usize>,
+}
+
+impl Lines {
+    fn get(&self, at: usize) -> Option<&str> {
+        self.text.get(*self.begins.get(at)?..)?.lines().next()
+    }
 }
 
 impl Files {
     /// A line that may be shown.
     fn line(&mut self, origin: &Origin) -> Option<String> {
-        let text = self
-            .read
-            .entry(origin.file.clone())
-            .or_insert_with(|| read(&origin.file))
-            .as_deref()?;
+        if !self.read.contains_key(&origin.file) {
+            self.read.insert(origin.file.clone(), read(&origin.file));
+        }
+        let lines = self.read.get(&origin.file)?.as_ref()?;
         let at = origin.line.checked_sub(1)?;
         if origin.column == 0 {
             return None;
         }
-        let line = text.lines().nth(at)?;
-        let before = at
-            .checked_sub(1)
-            .and_then(|before| text.lines().nth(before))
-            .unwrap_or_default();
+        let line = lines.get(at)?;
+        let before = at.checked_sub(1).and_then(|before| lines.get(before));
+        let before = before.unwrap_or_default();
         let fit = line.len() <= MAX_LINE
             && !line
                 .chars()
@@ -157,12 +201,12 @@ impl Files {
     }
 }
 
-fn read(path: &Path) -> Option<String> {
-    std::fs::read_to_string(path).ok().map(|text| {
-        text.strip_prefix('\u{feff}')
-            .map(str::to_owned)
-            .unwrap_or(text)
-    })
+fn read(path: &Path) -> Option<Lines> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let mark = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+    let begins = std::iter::once(mark).chain(ends).collect();
+    Some(Lines { text, begins })
 }
 
 /// Secrets belong elsewhere, but a line that is complained about may hold one all the same.
@@ -291,6 +335,40 @@ mod tests {
         ] {
             assert_eq!(may_hold_secret(before, line), hidden, "{line}");
         }
+    }
+
+    #[test]
+    fn many_findings_are_told_shortly_and_the_same_one_once() {
+        let at = |line| Origin {
+            file: "site.yaml".into(),
+            line,
+            column: 1,
+        };
+        let same = |line| Diagnostic::error("document is empty").at(at(line));
+        let findings: Vec<_> = (1..=60).map(same).collect();
+        let text = render(findings.iter(), false);
+        assert!(
+            text.contains("also at: site.yaml:2:1, site.yaml:3:1"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("site.yaml:51:1, and 9 more places\n"),
+            "{text}"
+        );
+
+        let own = |line: usize| {
+            Diagnostic::error(format!("no {line}"))
+                .at(at(line))
+                .hint("fix it")
+        };
+        let findings: Vec<_> = (1..=202).map(own).collect();
+        let text = render(findings.iter(), false);
+        let last = text.split("\n\n").last();
+        assert_eq!(
+            last,
+            Some("error: no 202\n--> site.yaml:202:1\n = hint: fix it\n")
+        );
+        assert_eq!(text.matches("error: no").count(), 202);
     }
 
     #[test]

@@ -5,6 +5,9 @@
 mod parse;
 mod types;
 
+/// As many as CEL tells of.
+const MOST_PROBLEMS: usize = 100;
+
 /// What is wrong with an expression, and at which character (from 1).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Problem {
@@ -36,11 +39,12 @@ pub(super) fn check(text: &str) -> Option<(Problem, String)> {
         return Some((problem, said));
     }
     check.problems.sort_by_key(|problem| problem.at);
-    let said: Vec<String> = check
-        .problems
-        .iter()
-        .map(|problem| pointed_at(text, problem))
-        .collect();
+    let shown = check.problems.iter().take(MOST_PROBLEMS);
+    let mut said: Vec<String> = shown.map(|problem| pointed_at(text, problem)).collect();
+    if check.problems.len() > MOST_PROBLEMS {
+        let more = check.problems.len() - MOST_PROBLEMS;
+        said.push(format!("{more} more errors were truncated"));
+    }
     let first = check.problems.into_iter().next()?;
     Some((first, said.join("\n")))
 }
@@ -62,6 +66,33 @@ fn pointed_at(text: &str, problem: &Problem) -> String {
 #[cfg(test)]
 mod tests {
     use super::check;
+
+    #[test]
+    fn long_expressions_are_judged_or_left_alone() {
+        let logical = format!("disk.cdrom{}", " && disk.rotational".repeat(5000));
+        assert_eq!(check(&logical), None);
+        let wrong = format!("{logical} && disk.size || disk.size");
+        let (problem, said) = check(&wrong).unwrap();
+        assert_eq!(problem.message, "`&&` needs true or false, not a uint");
+        assert_eq!(said.lines().count(), 6);
+        let said = check(&format!("{}true", "disk.size && ".repeat(150)));
+        let said = said.map(|(_, said)| said).unwrap_or_default();
+        assert!(said.ends_with("\n50 more errors were truncated"), "{said}");
+        for deep in [
+            format!("1{} == 'a'", "+1".repeat(40_000)),
+            format!("disk{}", "[0]".repeat(30_000)),
+            format!("disk{}", ".a".repeat(40_000)),
+            "(".repeat(90_000),
+            "!".repeat(90_000),
+        ] {
+            assert_eq!(check(&deep), None);
+        }
+        let (problem, _) = check(&"!".repeat(100_001)).unwrap();
+        assert_eq!(
+            problem.message,
+            "the expression has more than 100000 characters"
+        );
+    }
 
     #[test]
     fn selectors_are_boolean_expressions_over_a_disk() {

@@ -1,11 +1,14 @@
 //! What omnictl prints about a template that does not load.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 
 use super::findings::{self, Finding};
-use super::{LoadOptions, Template, load_with, omnictl};
+use super::omnictl::{self, Reread};
+use super::{LoadOptions, Template, decoded};
 use crate::diagnostic::Diagnostic;
+use crate::yaml::{NO_UTF_8, Scanned};
 
 /// What `omnictl cluster template validate` prints after `Error: `; `None` for a valid template. The wording
 /// of YAML syntax errors is the parser's own.
@@ -18,7 +21,20 @@ pub fn omnictl_report(path: &Path, options: &LoadOptions) -> Option<String> {
 /// # Errors
 /// omnictl's words.
 pub fn load_as_omnictl(path: &Path, options: &LoadOptions) -> Result<Template, String> {
-    let errors = match load_with(path, options) {
+    let bytes = match &options.text {
+        Some(text) => text.clone().into_bytes(),
+        None => std::fs::read(path)
+            .map_err(|error| format!("open {}: {}", path.display(), cause(&error)))?,
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let scanned = Scanned::of(&text);
+    let nodes = match &text {
+        Cow::Borrowed(_) => scanned.nodes_in(path),
+        Cow::Owned(_) => Err(vec![Diagnostic::error(NO_UTF_8)]),
+    };
+    let reread = Reread::of(&scanned);
+    drop(scanned);
+    let errors = match nodes.and_then(|nodes| decoded(&text, nodes, &reread, path, options)) {
         Ok(template) => {
             return match template.omnictl_report() {
                 Some(report) => Err(report),
@@ -27,15 +43,8 @@ pub fn load_as_omnictl(path: &Path, options: &LoadOptions) -> Result<Template, S
         }
         Err(errors) => errors,
     };
-    let text = match &options.text {
-        Some(text) => text.clone(),
-        None => match std::fs::read(path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) => return Err(format!("open {}: {}", path.display(), cause(&error))),
-        },
-    };
     let first = errors.first().map_or("", |error| &error.message);
-    let cause = omnictl::load_error(&text, first).unwrap_or_else(|| first.to_owned());
+    let cause = omnictl::load_error(&text, &reread, first).unwrap_or_else(|| first.to_owned());
     Err(format!("error loading template: {cause}"))
 }
 

@@ -28,6 +28,7 @@ pub use self::compat::{listed, load_as_omnictl, omnictl_report};
 pub use self::export::{Export, ExportError, ExportOptions, export};
 use self::files::Files;
 use self::model::{Cluster, Document, MachineSet, Patch};
+use self::omnictl::Reread;
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::yaml;
 
@@ -116,14 +117,25 @@ pub fn load_with(path: &Path, options: &LoadOptions) -> Result<Template, Vec<Dia
         None => yaml::read_text(path, path)?,
     };
     let scanned = yaml::Scanned::of(&text);
-    let mut nodes = scanned.nodes_in(path)?;
-    let reread = omnictl::Reread::of(&scanned);
+    let nodes = scanned.nodes_in(path)?;
+    let reread = Reread::of(&scanned);
     drop(scanned);
-    omnictl::rewrite(&mut nodes, &reread);
+    decoded(&text, nodes, &reread, path, options)
+}
+
+/// A template from its documents.
+fn decoded(
+    text: &str,
+    mut nodes: Vec<yaml::Node>,
+    reread: &Reread,
+    path: &Path,
+    options: &LoadOptions,
+) -> Result<Template, Vec<Diagnostic>> {
+    omnictl::rewrite(&mut nodes, reread);
     let files = Files::new(path, options.allowed_dir.as_deref());
     let documents = decode::decode(&nodes, path, &files)?;
     // What only omnictl's own decoder minds must not load here either.
-    if let Some(refused) = omnictl::refuses(&text, &reread, path) {
+    if let Some(refused) = omnictl::refuses(text, reread, path) {
         return Err(refused);
     }
     Ok(Template {

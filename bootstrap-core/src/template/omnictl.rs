@@ -11,7 +11,7 @@ use super::go_yaml::tree::{self, Kind, Tree};
 use super::layout::Layout;
 use super::text::quote;
 use crate::diagnostic::{Diagnostic, Origin};
-use crate::yaml::{self, Content, Node, Scanned};
+use crate::yaml::{Content, Node, Scanned};
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("omnictl_types.txt")));
 
@@ -30,9 +30,10 @@ struct Pair {
 
 /// A document written anew.
 struct Anew {
-    text: String,
     /// `None` where the text is no YAML any more.
     tree: Option<Tree>,
+    /// The same with aliases expanded.
+    node: Option<Node>,
 }
 
 impl Reread {
@@ -54,11 +55,13 @@ impl Pair {
     fn anew(&self) -> &Anew {
         self.anew.get_or_init(|| {
             let text = remarshal(&self.read.tree);
-            let (again, broken) = tree::documents(&Scanned::of(&text));
+            let scanned = Scanned::of(&text);
+            let (again, broken) = tree::documents(&scanned);
             let again = again.into_iter().next().filter(|_| !broken);
+            let mut nodes = scanned.nodes().unwrap_or_default();
             Anew {
                 tree: again.map(|document| document.tree),
-                text,
+                node: nodes.pop().filter(|_| nodes.is_empty()),
             }
         })
     }
@@ -89,7 +92,7 @@ fn is_stable(tree: &Tree) -> bool {
                 matches!(&*tree.tag, "!!str" | "!!int" | "!!bool" | "!!null")
                     && text
                         .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || b" _./-".contains(&byte))
+                        .all(|byte| byte.is_ascii_alphanumeric() || b" _./-$:".contains(&byte))
             }
             Style::Single | Style::Double => text.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
             Style::Literal | Style::Folded => false,
@@ -142,8 +145,7 @@ pub(super) fn rewrite(nodes: &mut [Node], reread: &Reread) {
     }
     for (node, document) in nodes.iter_mut().zip(&reread.documents) {
         if !document.is_stable
-            && let Ok(written) = yaml::parse(&document.anew().text)
-            && let [written] = written.as_slice()
+            && let Some(written) = &document.anew().node
         {
             graft(node, written);
         }
@@ -169,12 +171,11 @@ fn graft(node: &mut Node, written: &Node) {
 }
 
 /// What omnictl prints after `error loading template: `; `syntax` is what is wrong with text that is no YAML.
-pub(super) fn load_error(text: &str, syntax: &str) -> Option<String> {
+pub(super) fn load_error(text: &str, reread: &Reread, syntax: &str) -> Option<String> {
     let broken = || format!("error decoding template: {syntax}");
     if tree::foreign_version(text).is_some() {
         return Some(broken());
     }
-    let reread = Reread::of(&Scanned::of(text));
     for document in &reread.documents {
         let read = &document.read;
         let place = format!("document at line {}:{}", read.line, read.column);

@@ -133,8 +133,9 @@ impl<'s, 'text> Loader<'s, 'text> {
             Event::StreamEnd => return Err(problem(span, "text ends in the middle of a value")),
             _ => return Err(problem(span, "a value is missing here")),
         };
-        if anchor > 0 {
+        if self.scanned.is_aliased(anchor) {
             let size = size_of(&node);
+            self.spend(size, span)?;
             self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok(node)
@@ -213,11 +214,18 @@ impl<'s, 'text> Loader<'s, 'text> {
         let Some((node, size)) = self.anchors.get(&anchor) else {
             return Err(problem(span, "an alias stands inside the value it names"));
         };
-        self.nodes += size;
+        let (node, size) = (node.clone(), *size);
+        self.spend(size, span)?;
+        Ok(node)
+    }
+
+    /// Counts nodes that are copied.
+    fn spend(&mut self, nodes: usize, span: &Span) -> Result<(), Problem> {
+        self.nodes += nodes;
         if self.nodes > MAX_NODES {
             return Err(problem(span, "aliases expand to too many values"));
         }
-        Ok(node.clone())
+        Ok(())
     }
 }
 

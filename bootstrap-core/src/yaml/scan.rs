@@ -1,5 +1,7 @@
 //! From text to the scanner's events.
 
+use std::collections::HashSet;
+
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 /// What the scanner made of a text, for all that are built from it: scanning costs as much as building.
@@ -8,16 +10,22 @@ pub(crate) struct Scanned<'text> {
     events: Vec<(Event<'text>, Span)>,
     /// Why it ends early.
     broken: Option<ScanError>,
+    aliased: HashSet<usize>,
     open_end: Option<usize>,
 }
 
 impl<'text> Scanned<'text> {
     pub(crate) fn of(text: &'text str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let (mut events, mut broken) = (Vec::new(), None);
+        let (mut events, mut broken, mut aliased) = (Vec::new(), None, HashSet::new());
         for event in Parser::new_from_str(text) {
             match event {
-                Ok(event) => events.push(event),
+                Ok(event) => {
+                    if let Event::Alias(anchor) = event.0 {
+                        aliased.insert(anchor);
+                    }
+                    events.push(event);
+                }
                 Err(error) => {
                     broken = Some(error);
                     break;
@@ -28,6 +36,7 @@ impl<'text> Scanned<'text> {
             text,
             events,
             broken,
+            aliased,
             open_end: open_end(text),
         }
     }
@@ -47,6 +56,11 @@ impl<'text> Scanned<'text> {
 
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.is_some()
+    }
+
+    /// Whether an alias names this anchor; 0 is none.
+    pub(crate) fn is_aliased(&self, anchor: usize) -> bool {
+        anchor > 0 && self.aliased.contains(&anchor)
     }
 
     /// A scalar's text as it stands there.

@@ -7,6 +7,8 @@ use super::Problem;
 pub(super) struct Node {
     pub at: usize,
     pub kind: Kind,
+    /// How many nodes there are down to the furthest leaf.
+    depth: usize,
 }
 
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(super) enum Kind {
     Call(String, Vec<Node>, bool),
     List(Vec<Node>),
     Unary(char, Box<Node>),
+    /// Operands of `&&` or `||`, however many.
+    Logical(&'static str, Vec<Node>),
     Binary(&'static str, Box<Node>, Box<Node>),
     Choice(Box<Node>, Box<Node>, Box<Node>),
 }
@@ -36,7 +40,14 @@ pub(super) enum Stop {
 
 type Parsed = Result<Node, Stop>;
 
+/// Of brackets and signs.
 const MAX_DEPTH: usize = 100;
+
+/// Of the tree. CEL counts in its own way, and stops at 250.
+const MAX_TREE: usize = 250;
+
+/// CEL reads no longer expressions.
+const MAX_LENGTH: usize = 100_000;
 
 /// From the loosest to the tightest.
 const OPERATORS: [&[&str]; 5] = [
@@ -73,6 +84,10 @@ pub(super) fn parse(text: &str) -> Parsed {
         at: 0,
         depth: 0,
     };
+    if parser.text.len() > MAX_LENGTH {
+        let message = format!("the expression has more than {MAX_LENGTH} characters");
+        return Err(wrong(1, &message));
+    }
     let node = parser.expression()?;
     parser.skip();
     if parser.at < parser.text.len() {
@@ -100,7 +115,7 @@ impl Parser {
             self.expect(":")?;
             let no = self.expression()?;
             let parts = (Box::new(condition), Box::new(yes), Box::new(no));
-            node(at, Kind::Choice(parts.0, parts.1, parts.2))
+            node(at, Kind::Choice(parts.0, parts.1, parts.2))?
         } else {
             condition
         };
@@ -113,13 +128,32 @@ impl Parser {
             return self.unary();
         };
         let mut left = self.binary(level + 1)?;
+        if let [logical @ ("||" | "&&")] = operators {
+            return self.logical(logical, left, level + 1);
+        }
         loop {
             let at = self.here();
             let Some(operator) = operators.iter().find(|operator| self.take(operator)) else {
                 return Ok(left);
             };
             let right = self.binary(level + 1)?;
-            left = node(at, Kind::Binary(operator, Box::new(left), Box::new(right)));
+            left = node(at, Kind::Binary(operator, Box::new(left), Box::new(right)))?;
+        }
+    }
+
+    /// What follows an operand of `&&` or `||`: these chains may be long, and their order does not matter.
+    fn logical(&mut self, operator: &'static str, first: Node, level: usize) -> Parsed {
+        let at = self.here();
+        let mut operands = vec![first];
+        while self.take(operator) {
+            operands.push(self.binary(level)?);
+        }
+        match operands.pop() {
+            Some(only) if operands.is_empty() => Ok(only),
+            last => {
+                operands.extend(last);
+                node(at, Kind::Logical(operator, operands))
+            }
         }
     }
 
@@ -133,7 +167,7 @@ impl Parser {
                 self.depth += 1;
                 let inner = self.unary()?;
                 self.depth -= 1;
-                return Ok(node(at, Kind::Unary(sign, Box::new(inner))));
+                return node(at, Kind::Unary(sign, Box::new(inner)));
             }
         }
         self.member()
@@ -153,9 +187,9 @@ impl Parser {
                 left = if self.take("(") {
                     let mut arguments = vec![left];
                     arguments.extend(self.list(")")?);
-                    node(bracket, Kind::Call(name, arguments, true))
+                    node(bracket, Kind::Call(name, arguments, true))?
                 } else {
-                    node(at, Kind::Field(Box::new(left), name))
+                    node(at, Kind::Field(Box::new(left), name))?
                 };
             } else if self.take("[") {
                 if self.peek() == Some('?') {
@@ -163,7 +197,7 @@ impl Parser {
                 }
                 let index = self.expression()?;
                 self.expect("]")?;
-                left = node(at, Kind::Index(Box::new(left), Box::new(index)));
+                left = node(at, Kind::Index(Box::new(left), Box::new(index)))?;
             } else if self.peek() == Some('{') {
                 return Err(Stop::Unsure);
             } else {
@@ -181,7 +215,7 @@ impl Parser {
             return Ok(inner);
         }
         if self.take("[") {
-            return Ok(node(at, Kind::List(self.list("]")?)));
+            return node(at, Kind::List(self.list("]")?));
         }
         match next {
             // Maps and names from the root.
@@ -203,22 +237,26 @@ impl Parser {
             let raw = prefix.to_lowercase().contains('r');
             let bytes = prefix.to_lowercase().contains('b');
             let text = self.string(at, raw)?;
-            return Ok(if bytes { node(at, Kind::Other) } else { text });
+            return if bytes {
+                node(at, Kind::Other)
+            } else {
+                Ok(text)
+            };
         }
         let Some(name) = self.name() else {
             return Err(self.unexpected());
         };
         let bracket = self.here();
-        Ok(match name.as_str() {
+        match name.as_str() {
             "true" | "false" => node(at, Kind::Bool),
             "null" => node(at, Kind::Other),
-            "in" => return Err(wrong(at, "`in` is not expected here")),
+            "in" => Err(wrong(at, "`in` is not expected here")),
             word if RESERVED.contains(&word) => {
-                return Err(wrong(at, &format!("`{word}` is a reserved word")));
+                Err(wrong(at, &format!("`{word}` is a reserved word")))
             }
             _ if self.take("(") => node(bracket, Kind::Call(name, self.list(")")?, false)),
             _ => node(at, Kind::Name(name)),
-        })
+        }
     }
 
     fn list(&mut self, end: &str) -> Result<Vec<Node>, Stop> {
@@ -275,7 +313,7 @@ impl Parser {
         if self.at - start > 18 {
             return Err(Stop::Unsure);
         }
-        Ok(node(at, kind))
+        node(at, kind)
     }
 
     fn digits(&mut self) {
@@ -308,7 +346,7 @@ impl Parser {
             }
         }
         self.at += end.len();
-        Ok(node(at, Kind::String))
+        node(at, Kind::String)
     }
 
     fn name(&mut self) -> Option<String> {
@@ -392,8 +430,22 @@ impl Parser {
     }
 }
 
-fn node(at: usize, kind: Kind) -> Node {
-    Node { at, kind }
+fn node(at: usize, kind: Kind) -> Parsed {
+    let deepest = |nodes: &[Node]| nodes.iter().map(|node| node.depth).max();
+    let below = match &kind {
+        Kind::Field(one, _) | Kind::Unary(_, one) => one.depth,
+        Kind::Index(one, two) | Kind::Binary(_, one, two) => one.depth.max(two.depth),
+        Kind::Choice(one, two, three) => one.depth.max(two.depth).max(three.depth),
+        Kind::Call(_, nodes, _) | Kind::List(nodes) | Kind::Logical(_, nodes) => {
+            deepest(nodes).unwrap_or(0)
+        }
+        _ => 0,
+    };
+    let depth = below + 1;
+    if depth > MAX_TREE {
+        return Err(Stop::Unsure);
+    }
+    Ok(Node { at, kind, depth })
 }
 
 fn wrong(at: usize, message: &str) -> Stop {

@@ -149,8 +149,8 @@ impl Check {
                     _ => self.mismatch(node, "-_", "-", &[inner]),
                 }
             }
-            Kind::Binary(operator @ ("&&" | "||"), left, right) => {
-                for side in [left, right] {
+            Kind::Logical(operator, sides) => {
+                for side in sides {
                     let kind = self.of(side);
                     if !matches!(kind, Type::Bool | Type::Unsure) {
                         let said = format!("expected type 'bool' but found '{}'", kind.said());

@@ -11,6 +11,9 @@ use super::{Step, Walk};
 
 type Pairs = [(Tree, Tree)];
 
+/// A key that is there a thousand times makes half a million pairs.
+const MOST_REPEATED: usize = 10_000;
+
 impl Walk<'_> {
     pub(super) fn mapping(
         &mut self,
@@ -50,16 +53,14 @@ impl Walk<'_> {
             let place = places.entry((key.number(), key.text()));
             place.or_default().push(at);
         }
-        let mut repeated: Vec<(usize, usize)> = places
-            .values()
-            .flat_map(|places| {
-                let pairs = places.iter().enumerate();
-                pairs.flat_map(|(at, first)| places[at + 1..].iter().map(|next| (*first, *next)))
-            })
-            .collect();
-        repeated.sort_unstable();
-        for (first, next) in &repeated {
-            let (first, next) = (&pairs[*first].0, &pairs[*next].0);
+        let repeated = pairs.iter().enumerate().flat_map(|(at, (key, _))| {
+            let places = places.get(&(key.number(), key.text()));
+            let places = places.map_or(&[][..], Vec::as_slice);
+            let later = places.partition_point(|place| *place <= at);
+            places[later..].iter().map(move |next| (at, *next))
+        });
+        for (first, next) in repeated.take(MOST_REPEATED) {
+            let (first, next) = (&pairs[first].0, &pairs[next].0);
             let name = quote(next.text());
             self.fault(
                 next,

@@ -211,6 +211,8 @@ impl<'text> Builder<'_, 'text> {
         };
         if anchor > 0 {
             tree.anchor = anchor;
+        }
+        if self.scanned.is_aliased(anchor) {
             self.anchors.insert(anchor, Rc::new(tree.clone()));
         }
         Some(tree)

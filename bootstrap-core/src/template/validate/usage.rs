@@ -106,14 +106,15 @@ fn machine_use(documents: &[Document]) -> Vec<Finding> {
         );
         findings.push(error(message, origin.1));
     }
-    findings.extend(machine_documents(documents, &plane, &worker_sets));
+    let unused = |id: &str| !in_plane.contains(id) && !worker_sets.contains_key(id);
+    findings.extend(machine_documents(documents, &plane, unused));
     findings
 }
 
 fn machine_documents(
     documents: &[Document],
     plane: &[(&str, &Origin)],
-    worker_sets: &BTreeMap<&str, Vec<(&str, &Origin)>>,
+    unused: impl Fn(&str) -> bool,
 ) -> Vec<Finding> {
     let machines = || {
         documents.iter().filter_map(|document| match document {
@@ -121,11 +122,8 @@ fn machine_documents(
             _ => None,
         })
     };
-    let in_plane = |id: &str| plane.iter().any(|(other, _)| *other == id);
     let mut findings: Vec<Finding> = machines()
-        .filter(|machine| {
-            !in_plane(&machine.name) && !worker_sets.contains_key(machine.name.as_str())
-        })
+        .filter(|machine| unused(&machine.name))
         .map(|machine| {
             let message = format!(
                 "machine {} is not used in controlplane or workers",

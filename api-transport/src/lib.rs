@@ -5,17 +5,31 @@
 //! over it. The network sits behind the one-method trait [`Exchange`], so
 //! tests and simulations can answer in memory.
 //!
-//! ```no_run
-//! # async fn run() -> Result<(), api_transport::Error> {
-//! use api_transport::{Method, Request, Transport, Trust};
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use api_transport::{Fingerprint, Method, Request, Transport, Trust};
 //!
-//! let pin = "AB:CD:...".parse().map_err(|_| api_transport::Error::request("bad pin"))?;
+//! # const PIN: &str = "abababababababababababababababababababababababababababababababab";
+//! let pin: Fingerprint = PIN.parse()?; // SHA-256 of the server's certificate
 //! let transport = Transport::builder("https://10.0.0.1:8006")?
 //!     .trust(Trust::Pins(vec![pin]))
+//! #   .exchange(std::sync::Arc::new(Canned))
 //!     .build()?;
 //! let answer = transport.send(Request::new(Method::GET, "/api2/json/version").idempotent()).await?;
 //! assert_eq!(answer.status, 200);
 //! # Ok(())
+//! # }
+//! # #[derive(Debug)]
+//! # struct Canned;
+//! # #[async_trait::async_trait]
+//! # impl api_transport::Exchange for Canned {
+//! #     async fn exchange(
+//! #         &self,
+//! #         _request: http::Request<api_transport::Bytes>,
+//! #     ) -> Result<api_transport::ExchangeResponse, api_transport::Error> {
+//! #         Ok(api_transport::ExchangeResponse::whole(200, r#"{"data": {"version": "9.2.2"}}"#))
+//! #     }
 //! # }
 //! ```
 //!

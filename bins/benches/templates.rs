@@ -198,6 +198,17 @@ impl Bench<'_> {
                 );
             }
         }
+        // Not compared: omnictl takes minutes for some of them.
+        for (what, patch) in large_patches() {
+            let file = self.write(
+                what,
+                &format!("{}{patch}---\nkind: ControlPlane\n", head(what)),
+            );
+            let title = format!("validate, 2 MB: {what}");
+            self.compare(&title, 3, None, &|tool| {
+                tool.run(&["validate", "-f", &file])
+            });
+        }
     }
 
     fn online(&self, machines: usize) {
@@ -270,11 +281,10 @@ impl Bench<'_> {
     /// A template with a patch for the cluster and one for each machine.
     fn template(&self, name: &str, machines: usize, value: &str) -> String {
         let id = |number: usize| format!("{machines:08x}-0000-4000-8000-{number:012}");
-        let (talos, kubernetes) = VERSIONS;
         let mut text = format!(
-            "kind: Cluster\nname: {name}\nkubernetes: {{version: {kubernetes}}}\ntalos: {{version: {talos}}}\n\
-             patches:\n  - name: sys\n    inline: {{machine: {{sysctls: {{net.core.somaxconn: \"{value}\"}}}}}}\n\
+            "{}patches:\n  - name: sys\n    inline: {{machine: {{sysctls: {{net.core.somaxconn: \"{value}\"}}}}}}\n\
              ---\nkind: ControlPlane\nmachines: [{}]\n---\nkind: Workers\nmachines:\n",
+            head(name),
             id(0)
         );
         for number in 1..machines {
@@ -287,10 +297,44 @@ impl Bench<'_> {
                 id(number)
             );
         }
+        self.write(name, &text)
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
         let file = self.directory.join(format!("{name}.yaml"));
         std::fs::write(&file, text).expect("it can be written");
         file.display().to_string()
     }
+}
+
+fn head(name: &str) -> String {
+    let (talos, kubernetes) = VERSIONS;
+    format!(
+        "kind: Cluster\nname: {name}\nkubernetes: {{version: {kubernetes}}}\ntalos: {{version: {talos}}}\n"
+    )
+}
+
+/// Patches, right and wrong, of about 2 MB.
+fn large_patches() -> [(&'static str, String); 5] {
+    let lines = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect();
+    let patch = |kind: &str, body: String| {
+        format!("patches:\n  - name: p\n    inline: {kind}\n      machine:\n{body}")
+    };
+    let keys: String = lines(60_000, &|at| format!("          key.{at}: value {at}\n"));
+    let same: String = lines(80_000, &|_| "          key: a value\n".to_owned());
+    let unknown: String = lines(80_000, &|at| format!("        key{at}: value\n"));
+    let nested: String = lines(150, &|at| format!("{:1$}k{at}: &a{at}\n", "", 8 + at));
+    let leaves: String = lines(12_000, &|at| format!("{:160}k{at}: v\n", ""));
+    [
+        ("keys", patch("", format!("        sysctls:\n{keys}"))),
+        ("one key", patch("|", format!("        sysctls:\n{same}"))),
+        ("unknown keys", patch("|", unknown)),
+        ("anchors", patch("", nested + &leaves)),
+        ("many patches", {
+            let one = |at| format!("  - name: p{at}\n    inline: {{machine: {{odd: {{a: b}}}}}}\n");
+            format!("patches:\n{}", lines(35_000, &one))
+        }),
+    ]
 }
 
 #[expect(clippy::cast_precision_loss, reason = "kibibytes of a process")]

@@ -111,7 +111,8 @@ fn overlaps(left: &[String], right: &[String]) -> bool {
         .any(|one| right.iter().any(|other| is_device(one, other)))
 }
 
-/// Counts what is free of a mapping on a node, every VM's configuration counted, stopped or running.
+/// Counts what is free of a mapping on a node, every VM's configuration counted, stopped or running. An IOMMU group goes
+/// to one VM as a whole: a device is not free while a VM has another one of its group.
 pub fn free_devices(
     declared: &Declared,
     view: &HypervisorView,
@@ -120,11 +121,12 @@ pub fn free_devices(
 ) -> FreeDevices {
     let all = addresses(declared, view, node, mapping);
     let mut users = Vec::new();
-    let mut used = 0;
+    let mut taken = BTreeSet::new();
+    let mut undecided = 0;
     if !all.is_empty() {
         for (vmid, _) in view.unreadable.iter().filter(|(_, at)| *at == node) {
             // Nothing is known of its devices, so none can be promised.
-            used = all.len();
+            undecided = all.len();
             users.push(format!("perhaps VM {vmid}, which cannot be read"));
         }
     }
@@ -147,20 +149,66 @@ pub fn free_devices(
         );
         for device in &devices {
             let held = device_addresses(declared, view, node, device);
-            let covered = all
-                .iter()
-                .filter(|entry| held.iter().any(|one| is_device(one, entry)))
-                .count();
-            if covered > 0 {
-                // A mapping takes one of its entries, a raw address all it covers.
-                used += if device.host.is_some() { covered } else { 1 };
-                users.push(format!("{} ({vmid})", config.name().unwrap_or("?")));
+            let concerned = |entry: &&String| {
+                let same =
+                    |one: &String| is_device(one, entry) || share_group(view, node, one, entry);
+                held.iter().any(same)
+            };
+            let concerned: Vec<&String> = all.iter().filter(concerned).collect();
+            if concerned.is_empty() {
+                continue;
+            }
+            let user = format!("{} ({vmid})", config.name().unwrap_or("?"));
+            users.push(match concerned.first() {
+                Some(entry) if !overlaps(&held, &all) => {
+                    format!("{user}, which has another device of the IOMMU group of {entry}")
+                }
+                _ => user,
+            });
+            // A mapping takes one of its entries, a raw address all it covers.
+            if device.host.is_some() || held.len() == 1 {
+                taken.extend(concerned);
+            } else {
+                undecided += 1;
             }
         }
     }
     FreeDevices {
-        free: all.len().saturating_sub(used),
+        free: all.len().saturating_sub(taken.len() + undecided),
         users,
+    }
+}
+
+/// Whether two mappings can come into each other's way on a node: by a device, or by an IOMMU group.
+pub fn interfere(
+    declared: &Declared,
+    view: &HypervisorView,
+    node: &str,
+    (left, right): (&str, &str),
+) -> bool {
+    let [ours, theirs] = [left, right].map(|mapping| addresses(declared, view, node, mapping));
+    let meets =
+        |one: &String, other: &String| is_device(one, other) || share_group(view, node, one, other);
+    left == right
+        || ours
+            .iter()
+            .any(|one| theirs.iter().any(|other| meets(one, other)))
+}
+
+fn share_group(view: &HypervisorView, node: &str, left: &str, right: &str) -> bool {
+    let group = iommu_group(view, node, left);
+    group.is_some() && group == iommu_group(view, node, right)
+}
+
+/// The group of a device: as its node lists it, or else as a mapping has it.
+fn iommu_group(view: &HypervisorView, node: &str, address: &str) -> Option<u32> {
+    let mut listed = view.devices.get(node).into_iter().flatten();
+    let mut mapped = view.mappings.values().flat_map(|mapping| &mapping.map);
+    match listed.find(|device| is_device(&device.address, address)) {
+        Some(device) => device.iommu_group,
+        None => mapped
+            .find(|entry| entry.node == node && is_device(&entry.path, address))
+            .and_then(|entry| entry.iommu_group),
     }
 }
 
@@ -199,7 +247,71 @@ pub fn objection(
 
 #[cfg(test)]
 mod tests {
-    use super::is_device;
+    use proxmox_client::{MapEntry, PciMapping};
+
+    use super::*;
+
+    fn mapping(id: &str, entries: &[(&str, u32)]) -> (String, PciMapping) {
+        let entry = |(path, group): &(&str, u32)| MapEntry {
+            node: "pve".to_owned(),
+            path: (*path).to_owned(),
+            id: "10de:2204".to_owned(),
+            subsystem_id: None,
+            iommu_group: Some(*group),
+            other: Vec::new(),
+        };
+        let mapping = PciMapping {
+            id: id.to_owned(),
+            map: entries.iter().map(entry).collect(),
+            description: None,
+            digest: None,
+            mdev: false,
+            checks: Vec::new(),
+        };
+        (id.to_owned(), mapping)
+    }
+
+    fn view(configs: &[(u32, &str)]) -> HypervisorView {
+        let config = |(vmid, device): &(u32, &str)| {
+            let values = [("name", "vm"), ("hostpci0", *device)];
+            let values = values.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let digest = String::new();
+            let values = values.into();
+            (*vmid, ("pve".to_owned(), VmConfig { digest, values }))
+        };
+        HypervisorView {
+            mappings: BTreeMap::from([
+                mapping("gpu", &[("0000:01:00.0", 1), ("0000:02:00.0", 2)]),
+                mapping("audio", &[("0000:01:00.1", 1), ("0000:02:00.1", 2)]),
+                mapping("nic", &[("0000:05:00.0", 5)]),
+            ]),
+            configs: configs.iter().map(config).collect(),
+            ..HypervisorView::default()
+        }
+    }
+
+    #[test]
+    fn a_group_goes_to_one_vm() {
+        let none = Declared::new();
+        for (configs, free) in [
+            (&[][..], 2),
+            (&[(1, "mapping=nic")], 2),
+            (&[(1, "mapping=audio")], 1),
+            (&[(1, "mapping=audio"), (2, "mapping=gpu")], 0),
+            (&[(1, "0000:01:00.1")], 1),
+            (&[(1, "0000:01:00")], 1),
+            (&[(1, "0000:01:00.0;0000:01:00.1")], 1),
+            (&[(1, "0000:01:00.1"), (2, "0000:02:00")], 0),
+        ] {
+            let found = free_devices(&none, &view(configs), "pve", "gpu");
+            assert_eq!(found.free, free, "{configs:?}: {:?}", found.users);
+        }
+        let found = free_devices(&none, &view(&[(1, "0000:02:00.1")]), "pve", "gpu");
+        let told = "vm (1), which has another device of the IOMMU group of 0000:02:00.0";
+        assert_eq!(found.users, [told]);
+        let meet = |pair| interfere(&none, &view(&[]), "pve", pair);
+        assert!(meet(("gpu", "audio")) && meet(("nic", "nic")) && !meet(("gpu", "nic")));
+    }
 
     #[test]
     fn addresses_are_compared_as_proxmox_reads_them() {

@@ -1,29 +1,63 @@
 //! Typed client for a self-hosted [Omni](https://omni.siderolabs.com).
 //!
-//! ```no_run
+//! ```
 //! # #[cfg(feature = "openpgp")]
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! use futures_util::StreamExt as _;
 //! use omni_client::specs::{ClusterMachineStatus, MachineSetStatus};
 //! use omni_client::{ClientBuilder, Event, ListOptions, Selector, WatchOptions, labels};
 //!
-//! # let key = String::new();
+//! # let day = std::time::Duration::from_secs(86_400);
+//! # let made = omni_client::ServiceAccountKey::generate("docs", day, std::time::SystemTime::now())?;
+//! # let key = made.account.encode();
 //! // `key` is what `omnictl serviceaccount create` printed.
-//! let client = ClientBuilder::new("https://omni.home.example").service_account_key(key).build()?;
+//! let client = ClientBuilder::new("https://omni.home.example")
+//!     .service_account_key(key)
+//! #   .exchange(std::sync::Arc::new(Home))
+//!     .build()?;
 //!
 //! let workers = Selector::new().equal(labels::CLUSTER, "home").exists(labels::ROLE_WORKER);
 //! for machine in client.list_as::<ClusterMachineStatus>(&ListOptions::selector(workers)).await? {
 //!     println!("{} is {:?}", machine.metadata.id, machine.spec.stage);
+//! #   assert_eq!(machine.spec.stage, omni_client::specs::MachineStage::Running);
 //! }
 //!
+//! // Until one is ready.
 //! let mut events = client.watch_as::<MachineSetStatus>(&WatchOptions::default());
 //! while let Some(event) = events.next().await {
-//!     if let Event::Updated { new, .. } = event? {
-//!         println!("{} is {:?}", new.metadata.id, new.spec.phase);
+//!     match event? {
+//!         Event::Updated { new, .. } if new.spec.ready => break,
+//!         Event::Created(set) => println!("{} is {:?}", set.metadata.id, set.spec.phase),
+//!         _ => {}
 //!     }
 //! }
 //! # Ok(())
 //! # }
+//! # #[derive(Debug)]
+//! # struct Home;
+//! # #[async_trait::async_trait]
+//! # impl api_transport::Exchange for Home {
+//! #     async fn exchange(
+//! #         &self,
+//! #         request: http::Request<api_transport::Bytes>,
+//! #     ) -> Result<api_transport::ExchangeResponse, api_transport::Error> {
+//! #         let resource = |kind: &str, spec: serde_json::Value| {
+//! #             let metadata = serde_json::json!({"namespace": "default", "type": kind, "id": "a", "version": 1, "phase": "running"});
+//! #             serde_json::json!({"metadata": metadata, "spec": spec}).to_string()
+//! #         };
+//! #         let body = if request.uri().path().ends_with("/List") {
+//! #             let machine = resource("ClusterMachineStatuses.omni.sidero.dev", serde_json::json!({"ready": true, "stage": 4}));
+//! #             serde_json::json!({"items": [machine], "total": 1}).to_string()
+//! #         } else {
+//! #             let set = resource("MachineSetStatuses.omni.sidero.dev", serde_json::json!({"ready": true}));
+//! #             let event = serde_json::json!({"event_type": 2, "resource": set});
+//! #             format!("{}\n", serde_json::json!({"result": {"event": event}}))
+//! #         };
+//! #         Ok(api_transport::ExchangeResponse::whole(200, body))
+//! #     }
+//! # }
+//! # #[cfg(feature = "openpgp")]
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run()).unwrap();
 //! ```
 //!
 //! It speaks the JSON gateway that Omni's own web interface uses and signs each call with a key. Resources are data:

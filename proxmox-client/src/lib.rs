@@ -1,15 +1,18 @@
 //! Typed client for the Proxmox VE API, 8.x and 9.x: nodes, virtual machines, tasks, PCI devices and
 //! their resource mappings.
 //!
-//! ```no_run
+//! ```
 //! use std::time::Duration;
 //!
 //! use proxmox_client::{Client, HostPci};
 //!
-//! # async fn example(token: secrecy::SecretString) -> Result<(), proxmox_client::Error> {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), proxmox_client::Error> {
+//! # let token = secrecy::SecretString::from("root@pam!docs=1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9");
 //! let client = Client::builder("https://pve1.example:8006")
 //!     .endpoint("https://pve2.example:8006") // asked when the first is down
 //!     .api_token(token) // user@realm!tokenid=uuid
+//! #   .exchange(std::sync::Arc::new(Rack))
 //!     .build()?;
 //!
 //! // Names are not unique and up to ten seconds old; the SMBIOS UUID is the identity.
@@ -17,6 +20,7 @@
 //!     let config = client.vm_config(&row.node, row.vmid).await?;
 //!     println!("{} {:?} {:?}", row.vmid, config.uuid(), config.mac("net0"));
 //!     let Some(slot) = config.free_hostpci() else { continue };
+//! #   assert_eq!((slot, config.is_q35()), (0, true));
 //!     let device = HostPci { pcie: config.is_q35(), ..HostPci::mapped("h100") }.to_string();
 //!     client
 //!         .set_config(&row.node, row.vmid, &format!("hostpci{slot}"), &device, &config.digest)
@@ -25,6 +29,32 @@
 //!     client.wait_task(&start, Duration::from_secs(300)).await?;
 //! }
 //! # Ok(())
+//! # }
+//! # #[derive(Debug)]
+//! # struct Rack;
+//! # #[async_trait::async_trait]
+//! # impl api_transport::Exchange for Rack {
+//! #     async fn exchange(
+//! #         &self,
+//! #         request: http::Request<api_transport::Bytes>,
+//! #     ) -> Result<api_transport::ExchangeResponse, api_transport::Error> {
+//! #         let upid = "UPID:pve1:0000C0DE:00C0FFEE:6A000000:qmstart:107:root@pam!docs:";
+//! #         let path = request.uri().path().trim_start_matches("/api2/json");
+//! #         let data = match (request.method().as_str(), path) {
+//! #             ("GET", "/cluster/resources") => serde_json::json!([
+//! #                 {"id": "qemu/107", "type": "qemu", "vmid": 107, "node": "pve1", "name": "worker-1", "status": "stopped"}
+//! #             ]),
+//! #             ("GET", "/nodes/pve1/qemu/107/config") => serde_json::json!({
+//! #                 "digest": "0123456789abcdef0123456789abcdef01234567", "machine": "q35",
+//! #                 "net0": "virtio=BC:24:11:00:00:01,bridge=vmbr0"
+//! #             }),
+//! #             ("POST" | "PUT", "/nodes/pve1/qemu/107/config") => serde_json::json!(null),
+//! #             ("POST", "/nodes/pve1/qemu/107/status/start") => serde_json::json!(upid),
+//! #             _ => serde_json::json!({"status": "stopped", "exitstatus": "OK", "upid": upid, "node": "pve1"}),
+//! #         };
+//! #         let body = serde_json::json!({"data": data}).to_string();
+//! #         Ok(api_transport::ExchangeResponse::whole(200, body))
+//! #     }
 //! # }
 //! ```
 //!

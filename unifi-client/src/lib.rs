@@ -1,15 +1,17 @@
 //! Typed client for UniFi gateways: sites, networks, client records and their address reservations, DNS records.
 //!
-//! ```no_run
-//! use secrecy::SecretString;
-//! use unifi_client::{Client, Error, NewClient, NewDnsRecord, RecordType};
+//! ```
+//! use unifi_client::{Client, NewClient, NewDnsRecord, RecordType};
 //!
-//! # async fn run(key: SecretString, pin: api_transport::Fingerprint) -> Result<(), Error> {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let pin: api_transport::Fingerprint = "ab".repeat(32).parse()?;
+//! # let key = secrecy::SecretString::from("docs");
 //! let gateway = Client::builder("https://192.168.1.1")
 //!     .trust(api_transport::Trust::Pins(vec![pin]))
 //!     .api_key(key)
+//! #   .exchange(std::sync::Arc::new(Cabinet))
 //!     .build()?;
-//! println!("Network {}, role {:?}", gateway.version().await?, gateway.site().await?.role);
 //!
 //! let networks = gateway.networks().await?;
 //! if let Some(lan) = networks.iter().find(|network| network.name == "Servers") {
@@ -22,7 +24,7 @@
 //!         local_dns: None,
 //!     };
 //!     match gateway.create_client(&reservation).await {
-//!         Err(Error::AlreadyExists(_)) => println!("the gateway knows this MAC: change its record"),
+//!         Err(unifi_client::Error::AlreadyExists(_)) => println!("change the record of this MAC"),
 //!         other => other?,
 //!     }
 //! }
@@ -35,6 +37,36 @@
 //!     })
 //!     .await?;
 //! # Ok(())
+//! # }
+//! # #[derive(Debug)]
+//! # struct Cabinet;
+//! # #[async_trait::async_trait]
+//! # impl api_transport::Exchange for Cabinet {
+//! #     async fn exchange(
+//! #         &self,
+//! #         request: http::Request<api_transport::Bytes>,
+//! #     ) -> Result<api_transport::ExchangeResponse, api_transport::Error> {
+//! #         let network = serde_json::json!({
+//! #             "_id": "6710a1b2c3d4e5f607182930", "name": "Servers", "purpose": "corporate",
+//! #             "ip_subnet": "192.168.20.1/24", "dhcpd_enabled": true
+//! #         });
+//! #         let path = request.uri().path().trim_start_matches("/proxy/network");
+//! #         let body = match (request.method().as_str(), path) {
+//! #             ("GET", "/integration/v1/info") => serde_json::json!({"applicationVersion": "9.4.19"}),
+//! #             ("GET", "/api/s/default/rest/networkconf") => {
+//! #                 serde_json::json!({"meta": {"rc": "ok"}, "data": [network]})
+//! #             }
+//! #             ("POST", "/api/s/default/rest/user") => {
+//! #                 serde_json::json!({"meta": {"rc": "ok"}, "data": [{"_id": "6710a1b2c3d4e5f607182931", "mac": "bc:24:11:00:00:01"}]})
+//! #             }
+//! #             ("POST", "/v2/api/site/default/static-dns") => {
+//! #                 serde_json::json!({"_id": "6710a1b2c3d4e5f607182932", "key": "node-1.home.example", "value": "192.168.20.11", "record_type": "A", "enabled": true})
+//! #             }
+//! #             ("GET", "/v2/api/site/default/static-dns") => serde_json::json!([]),
+//! #             (method, path) => panic!("{method} {path}"),
+//! #         };
+//! #         Ok(api_transport::ExchangeResponse::whole(200, body.to_string()))
+//! #     }
 //! # }
 //! ```
 //!

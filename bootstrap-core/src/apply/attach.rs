@@ -7,7 +7,7 @@ use std::time::Duration;
 use proxmox_client::{HostPci, VmConfig};
 
 use super::Run;
-use crate::devices::{has_gpu, objection};
+use crate::devices::{has_gpu, interfere, objection};
 use crate::machines::is_same_machine;
 use crate::observe::HypervisorView;
 use crate::plan::{Slot, SlotGpu};
@@ -266,7 +266,7 @@ async fn mappings_of(
     }
     // Only VMs that want the same device are read again: the window is short. Later there is time for all.
     let others: Vec<(u32, String)> = match when {
-        When::InWindow => rivals(run, slot)
+        When::InWindow => rivals(run, &view, slot, &place.node)
             .into_iter()
             .filter(|(_, provider)| *provider == place.provider)
             .filter_map(|(request, _)| run.signals.now(&request))
@@ -296,16 +296,16 @@ async fn mappings_of(
     Ok(view)
 }
 
-fn rivals(run: &Run, slot: &Slot) -> Vec<(String, String)> {
+fn rivals(run: &Run, view: &HypervisorView, slot: &Slot, node: &str) -> Vec<(String, String)> {
+    let declared = &run.site.gpu_mappings;
+    let meets = |gpu: &SlotGpu| {
+        let mut own = slot.attach.iter();
+        own.any(|own| interfere(declared, view, node, (&own.mapping, &gpu.mapping)))
+    };
     run.rivals
         .borrow()
         .iter()
-        .filter(|other| {
-            other
-                .attach
-                .iter()
-                .any(|gpu| slot.attach.iter().any(|own| own.mapping == gpu.mapping))
-        })
+        .filter(|other| other.attach.iter().any(meets))
         .filter_map(|other| Some((other.request.clone()?, other.provider.clone())))
         .collect()
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use proxmox_client::{HOSTPCI_SLOTS, HostPci, VmConfig};
 
-use super::inventory::{DeviceRow, device_rows};
 use super::look::{Seen, look};
 use super::{Change, GRANT, Outcome, Problem, Step, Vm, failed_write, find, until_ended};
 use crate::devices::{Declared, addresses, free_devices, has_gpu, is_device, objection};
@@ -229,9 +228,6 @@ async fn check(
         let text = format!("{address} of {} is in no IOMMU group", vm.node);
         return Err(refused(vm, &text));
     }
-    if let Some(text) = split_group(&seen.view, &vm.node, mapping) {
-        return Err(refused(vm, &text));
-    }
     if config.is_template() {
         return Err(refused(vm, "it is a template"));
     }
@@ -286,31 +282,6 @@ fn without_iommu(view: &HypervisorView, node: &str, mapping: &str) -> Option<Str
         .filter(|device| paths.iter().any(|path| is_device(path, &device.address)))
         .find(|device| device.iommu_group.is_none())
         .map(|device| device.address.clone())
-}
-
-/// Who has another device of the same IOMMU group, where that is so for each device of the mapping: a group goes to one
-/// VM as a whole.
-fn split_group(view: &HypervisorView, node: &str, mapping: &str) -> Option<String> {
-    let mut rows = device_rows(view, true);
-    rows.retain(|row| row.node == node);
-    let other_user = |row: &DeviceRow| {
-        let others = rows
-            .iter()
-            .filter(|other| row.shares_group_with.contains(&other.address));
-        let mut users = others.filter_map(|other| Some((other, other.users.first()?)));
-        users.next().map(|(other, user)| {
-            let name = user.name.as_deref().unwrap_or("VM");
-            format!(
-                "{} shares its IOMMU group with {}, which {name} ({}) has",
-                row.address, other.address, user.vmid
-            )
-        })
-    };
-    let own = rows
-        .iter()
-        .filter(|row| row.mappings.iter().any(|id| id == mapping));
-    let found: Option<Vec<String>> = own.map(other_user).collect();
-    found?.into_iter().next()
 }
 
 /// Whether what was written waits for a stop and start.

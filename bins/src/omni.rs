@@ -133,19 +133,12 @@ impl Omni {
         if let Some(file) = &self.site {
             return Ok(opened::load(file)?.omni.tls);
         }
-        let ca_file = self
-            .ca_file
-            .clone()
-            .or_else(|| setting("OMNI_CA_FILE").map(PathBuf::from));
-        let pin = self
-            .fingerprint
-            .clone()
-            .or_else(|| setting("OMNI_TLS_SHA256"));
-        Ok(Tls {
-            sha256: pin.into_iter().collect(),
-            ca_file: ca_file.filter(|_| self.fingerprint.is_none()),
+        let named = Tls {
+            sha256: self.fingerprint.iter().cloned().collect(),
+            ca_file: self.ca_file.clone(),
             insecure: self.insecure_skip_tls_verify,
-        })
+        };
+        Ok(opened::tls(named, "OMNI"))
     }
 
     fn of_flags(&self) -> Result<OmniEndpoint, Failure> {

@@ -84,7 +84,7 @@
 //! | [`Client::validate_config`], [`Client::validate_json_schema`] | replayed |
 //! | [`Client::kubernetes_upgrade_pre_checks`], [`Client::preview_kubernetes_manifests`] | replayed; a preview that shows something is unproven |
 //! | [`Client::machine_logs`], [`Client::audit_log`] | replayed; following them is not planned |
-//! | [`Client::register_user_key`], [`Client::await_confirmation`]: login in a browser with a P-256 key | registration refused as recorded; the rest unproven, it is as the server's source has it |
+//! | [`Client::register_user_key`], [`Client::await_confirmation`]: login in a browser with a P-256 key | registration refused as recorded; signatures and key ids proven with the server's own verifier; the confirmation unproven |
 //! | **Not yet** | |
 //! | Making and changing users, support bundles, power, maintenance upgrades | |
 //! | Reading without a signature what Omni shows to everybody (`AuthConfig`) | |

@@ -145,6 +145,9 @@ pub fn table<R: IntoIterator<Item = String>>(
 
 /// Text of others made fit for a terminal: no control characters, nothing that turns the direction of writing.
 pub fn clean(text: &str) -> String {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.to_owned();
+    }
     text.chars()
         .map(|character| {
             if character.is_whitespace() {

@@ -11,7 +11,7 @@ mod scan;
 use std::path::Path;
 
 pub use load::parse;
-pub(crate) use scan::Scanned;
+pub(crate) use scan::{Event, Place, Scanned, What};
 
 use ecow::EcoString;
 

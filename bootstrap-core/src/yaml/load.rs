@@ -3,10 +3,10 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use ecow::{EcoString, eco_format};
-use saphyr_parser::{Event, ScalarStyle, ScanError, Span, Tag};
+use ecow::EcoString;
+use saphyr_parser::{ScalarStyle, ScanError};
 
-use super::scan::Scanned;
+use super::scan::{Event, Place, Scanned, What};
 use super::{Content, Node, Problem, Scalar};
 
 /// Nodes a file may have after aliases are expanded.
@@ -77,26 +77,25 @@ fn explain(mut problem: Problem, text: &str) -> Problem {
 
 struct Loader<'s, 'text> {
     scanned: &'s Scanned<'text>,
-    events: std::slice::Iter<'s, (Event<'text>, Span)>,
-    anchors: HashMap<usize, (Node, usize)>,
+    events: std::slice::Iter<'s, Event>,
+    anchors: HashMap<u32, (Node, usize)>,
     nodes: usize,
     depth: usize,
     duplicates: Vec<Problem>,
 }
 
-impl<'s, 'text> Loader<'s, 'text> {
+impl<'s> Loader<'s, '_> {
     fn documents(&mut self) -> Result<Vec<Node>, Problem> {
         let mut documents = Vec::new();
         loop {
-            let (event, _) = self.next()?;
-            match event {
-                Event::StreamEnd => return Ok(documents),
-                Event::DocumentStart(_) => {
+            match self.next()?.what {
+                What::StreamEnd => return Ok(documents),
+                What::DocumentStart { .. } => {
                     self.anchors.clear();
-                    let (event, span) = self.next()?;
-                    documents.push(match event {
-                        Event::DocumentEnd => scalar_node(span, "", true, None),
-                        other => self.node(other, span)?,
+                    let event = self.next()?;
+                    documents.push(match event.what {
+                        What::DocumentEnd => nothing(event.start),
+                        _ => self.node(event)?,
                     });
                 }
                 _ => {}
@@ -104,38 +103,46 @@ impl<'s, 'text> Loader<'s, 'text> {
         }
     }
 
-    fn next(&mut self) -> Result<&'s (Event<'text>, Span), Problem> {
+    fn next(&mut self) -> Result<&'s Event, Problem> {
         self.events
             .next()
             .ok_or_else(|| match self.scanned.broken() {
                 Some(error) => syntax(error),
-                None => problem(&Span::default(), "text ends in the middle of a value"),
+                None => problem(Place::START, "text ends in the middle of a value"),
             })
     }
 
-    fn node(&mut self, event: &Event<'text>, span: &Span) -> Result<Node, Problem> {
+    fn node(&mut self, event: &Event) -> Result<Node, Problem> {
         self.nodes += 1;
-        let (node, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                let text = self.scanned.scalar(text, *style, span);
-                let plain = *style == ScalarStyle::Plain;
-                (scalar_node(span, text, plain, tag.as_deref()), *anchor)
+        let at = event.start;
+        let (content, anchor) = match &event.what {
+            What::Scalar {
+                text,
+                style,
+                anchor,
+                tag,
+            } => {
+                let scalar = Scalar {
+                    text: text.clone(),
+                    plain: *style == ScalarStyle::Plain,
+                    tag: tag.as_deref().cloned(),
+                };
+                (Content::Scalar(scalar), *anchor)
             }
-            Event::SequenceStart(anchor, _) => (
-                node_at(span, Content::Sequence(self.nested(span, Self::sequence)?)),
-                *anchor,
-            ),
-            Event::MappingStart(anchor, _) => (
-                node_at(span, Content::Mapping(self.nested(span, Self::mapping)?)),
-                *anchor,
-            ),
-            Event::Alias(anchor) => return self.alias(*anchor, span),
-            Event::StreamEnd => return Err(problem(span, "text ends in the middle of a value")),
-            _ => return Err(problem(span, "a value is missing here")),
+            What::SequenceStart(anchor, _) => {
+                (Content::Sequence(self.nested(at, Self::sequence)?), *anchor)
+            }
+            What::MappingStart(anchor, _) => {
+                (Content::Mapping(self.nested(at, Self::mapping)?), *anchor)
+            }
+            What::Alias(anchor) => return self.alias(*anchor, at),
+            What::StreamEnd => return Err(problem(at, "text ends in the middle of a value")),
+            _ => return Err(problem(at, "a value is missing here")),
         };
+        let node = node_at(at, content);
         if self.scanned.is_aliased(anchor) {
             let size = size_of(&node);
-            self.spend(size, span)?;
+            self.spend(size, at)?;
             self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok(node)
@@ -143,12 +150,12 @@ impl<'s, 'text> Loader<'s, 'text> {
 
     fn nested<T>(
         &mut self,
-        span: &Span,
+        at: Place,
         parse: fn(&mut Self) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
         if self.depth >= MAX_DEPTH {
             return Err(problem(
-                span,
+                at,
                 &format!("values are nested deeper than {MAX_DEPTH} levels"),
             ));
         }
@@ -161,11 +168,11 @@ impl<'s, 'text> Loader<'s, 'text> {
     fn sequence(&mut self) -> Result<Vec<Node>, Problem> {
         let mut items = Vec::new();
         loop {
-            let (event, span) = self.next()?;
-            if matches!(event, Event::SequenceEnd) {
+            let event = self.next()?;
+            if matches!(event.what, What::SequenceEnd) {
                 return Ok(items);
             }
-            items.push(self.node(event, span)?);
+            items.push(self.node(event)?);
         }
     }
 
@@ -174,14 +181,14 @@ impl<'s, 'text> Loader<'s, 'text> {
         let mut seen = Keys::default();
         let mut merged = Vec::new();
         loop {
-            let (event, span) = self.next()?;
-            if matches!(event, Event::MappingEnd) {
+            let event = self.next()?;
+            if matches!(event.what, What::MappingEnd) {
                 merge(&mut pairs, merged);
                 return Ok(pairs);
             }
-            let key = self.node(event, span)?;
-            let (event, span) = self.next()?;
-            let value = self.node(event, span)?;
+            let key = self.node(event)?;
+            let event = self.next()?;
+            let value = self.node(event)?;
             let Content::Scalar(scalar) = &key.content else {
                 return Err(Problem {
                     line: key.line,
@@ -210,20 +217,20 @@ impl<'s, 'text> Loader<'s, 'text> {
         }
     }
 
-    fn alias(&mut self, anchor: usize, span: &Span) -> Result<Node, Problem> {
+    fn alias(&mut self, anchor: u32, at: Place) -> Result<Node, Problem> {
         let Some((node, size)) = self.anchors.get(&anchor) else {
-            return Err(problem(span, "an alias stands inside the value it names"));
+            return Err(problem(at, "an alias stands inside the value it names"));
         };
         let (node, size) = (node.clone(), *size);
-        self.spend(size, span)?;
+        self.spend(size, at)?;
         Ok(node)
     }
 
     /// Counts nodes that are copied.
-    fn spend(&mut self, nodes: usize, span: &Span) -> Result<(), Problem> {
+    fn spend(&mut self, nodes: usize, at: Place) -> Result<(), Problem> {
         self.nodes += nodes;
         if self.nodes > MAX_NODES {
-            return Err(problem(span, "aliases expand to too many values"));
+            return Err(problem(at, "aliases expand to too many values"));
         }
         Ok(())
     }
@@ -308,37 +315,28 @@ fn size_of(node: &Node) -> usize {
     }
 }
 
-fn scalar_node(span: &Span, text: &str, plain: bool, tag: Option<&Tag>) -> Node {
-    let tag = tag.map(|tag| {
-        let handle = if tag.is_yaml_core_schema() {
-            "!!"
-        } else {
-            &tag.handle
-        };
-        eco_format!("{handle}{}", tag.suffix)
-    });
-    node_at(
-        span,
-        Content::Scalar(Scalar {
-            text: text.into(),
-            plain,
-            tag,
-        }),
-    )
+/// An empty document.
+fn nothing(at: Place) -> Node {
+    let scalar = Scalar {
+        text: EcoString::new(),
+        plain: true,
+        tag: None,
+    };
+    node_at(at, Content::Scalar(scalar))
 }
 
-fn node_at(span: &Span, content: Content) -> Node {
+fn node_at(at: Place, content: Content) -> Node {
     Node {
-        line: span.start.line().max(1),
-        column: span.start.col() + 1,
+        line: at.line(),
+        column: at.column(),
         content,
     }
 }
 
-fn problem(span: &Span, message: &str) -> Problem {
+fn problem(at: Place, message: &str) -> Problem {
     Problem {
-        line: span.start.line().max(1),
-        column: span.start.col() + 1,
+        line: at.line(),
+        column: at.column(),
         message: message.to_owned(),
         hint: None,
     }

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use ecow::EcoString;
-use saphyr_parser::{Event, ScalarStyle, Span, Tag};
+use saphyr_parser::ScalarStyle;
 
 use super::style::{self, Style};
 use super::{Value, keys, resolve};
-use crate::yaml::Scanned;
+use crate::yaml::{Event, Place, Scanned, What};
 
 /// Deeper values are refused when the file is read.
 const MAX_DEPTH: usize = 200;
@@ -24,7 +24,7 @@ pub(in crate::template) struct Tree {
     /// The tag is written.
     pub tagged: bool,
     /// Its anchor, numbered from 1.
-    pub anchor: usize,
+    pub anchor: u32,
     /// Of scalars.
     pub style: Style,
     /// A collection in brackets.
@@ -65,7 +65,7 @@ impl Tree {
     }
 
     fn made(kind: Kind) -> Self {
-        place(&Span::default(), "", None, kind)
+        place(Place::START, "", None, kind)
     }
 
     /// The node an alias stands for.
@@ -148,64 +148,73 @@ struct NoYaml;
 
 struct Builder<'s, 'text> {
     scanned: &'s Scanned<'text>,
-    events: std::slice::Iter<'s, (Event<'text>, Span)>,
+    events: std::slice::Iter<'s, Event>,
     lines: Vec<&'text str>,
-    anchors: HashMap<usize, Rc<Tree>>,
+    anchors: HashMap<u32, Rc<Tree>>,
     depth: usize,
 }
 
-impl<'text> Builder<'_, 'text> {
+impl Builder<'_, '_> {
     /// The next document; `None` at the end.
     fn document(&mut self) -> Result<Option<Document>, NoYaml> {
         loop {
-            match self.events.next() {
-                None | Some((Event::StreamEnd, _)) => return Ok(None),
-                Some((Event::DocumentStart(explicit), start)) => {
+            let Some(event) = self.events.next() else {
+                return Ok(None);
+            };
+            match event.what {
+                What::StreamEnd => return Ok(None),
+                What::DocumentStart { explicit } => {
                     self.anchors.clear();
-                    let (event, span) = self.events.next().ok_or(NoYaml)?;
-                    let tree = match event {
-                        Event::DocumentEnd => {
-                            scalar(span, EcoString::new(), ScalarStyle::Plain, None)
+                    let start = event.start;
+                    let event = self.events.next().ok_or(NoYaml)?;
+                    let tree = match event.what {
+                        What::DocumentEnd => {
+                            scalar(event.start, EcoString::new(), ScalarStyle::Plain, None)
                         }
-                        other => self.node(other, span).ok_or(NoYaml)?,
+                        _ => self.node(event).ok_or(NoYaml)?,
                     };
-                    let (line, column) = if *explicit {
-                        (start.start.line().max(1), start.start.col() + 1)
+                    let (line, column) = if explicit {
+                        (start.line(), start.column())
                     } else {
                         (tree.line, tree.column)
                     };
                     return Ok(Some(Document { line, column, tree }));
                 }
-                Some(_) => {}
+                _ => {}
             }
         }
     }
 
-    fn node(&mut self, event: &Event<'text>, span: &Span) -> Option<Tree> {
-        let (mut tree, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                let text = self.scanned.scalar(text, *style, span).into();
-                let mut tree = scalar(span, text, *style, tag.as_deref());
+    fn node(&mut self, event: &Event) -> Option<Tree> {
+        let at = event.start;
+        let (mut tree, anchor) = match &event.what {
+            What::Scalar {
+                text,
+                style,
+                anchor,
+                tag,
+            } => {
+                let mut tree = scalar(at, text.clone(), *style, tag.as_deref());
                 if matches!(tree.style, Style::Literal | Style::Folded) {
                     tree.line = self.header(tree.line);
                 }
                 (tree, *anchor)
             }
-            Event::SequenceStart(anchor, tag) => {
+            What::SequenceStart(anchor, tag) => {
                 let (items, in_flow) = self.nested(Self::sequence)?;
-                let mut tree = place(span, "!!seq", tag.as_deref(), Kind::Sequence(items));
+                let mut tree = place(at, "!!seq", tag.as_deref(), Kind::Sequence(items));
                 tree.in_flow = in_flow;
                 (tree, *anchor)
             }
-            Event::MappingStart(anchor, tag) => {
+            What::MappingStart(anchor, tag) => {
                 let (pairs, in_flow) = self.nested(Self::mapping)?;
-                let mut tree = place(span, "!!map", tag.as_deref(), Kind::Mapping(pairs));
+                let mut tree = place(at, "!!map", tag.as_deref(), Kind::Mapping(pairs));
                 tree.in_flow = in_flow;
                 (tree, *anchor)
             }
-            Event::Alias(anchor) => {
+            What::Alias(anchor) => {
                 let target = self.anchors.get(anchor)?.clone();
-                return Some(place(span, "", None, Kind::Alias(target)));
+                return Some(place(at, "", None, Kind::Alias(target)));
             }
             _ => return None,
         };
@@ -239,35 +248,35 @@ impl<'text> Builder<'_, 'text> {
     fn sequence(&mut self) -> Option<(Vec<Tree>, bool)> {
         let mut items = Vec::new();
         loop {
-            let (event, span) = self.events.next()?;
-            if matches!(event, Event::SequenceEnd) {
-                return Some((items, is_bracket(span)));
+            let event = self.events.next()?;
+            if matches!(event.what, What::SequenceEnd) {
+                return Some((items, is_bracket(event)));
             }
-            items.push(self.node(event, span)?);
+            items.push(self.node(event)?);
         }
     }
 
     fn mapping(&mut self) -> Option<(Vec<(Tree, Tree)>, bool)> {
         let mut pairs: Vec<(Tree, Tree)> = Vec::new();
         loop {
-            let (event, span) = self.events.next()?;
-            if matches!(event, Event::MappingEnd) {
-                let in_flow = is_bracket(span);
+            let event = self.events.next()?;
+            if matches!(event.what, What::MappingEnd) {
+                let in_flow = is_bracket(event);
                 let odd = in_flow
                     && pairs
                         .iter()
                         .any(|(key, value)| begins_with_colon(key) || begins_with_colon(value));
                 return (!odd).then_some((pairs, in_flow));
             }
-            let key = self.node(event, span)?;
-            let (event, span) = self.events.next()?;
-            pairs.push((key, self.node(event, span)?));
+            let key = self.node(event)?;
+            let event = self.events.next()?;
+            pairs.push((key, self.node(event)?));
         }
     }
 }
 
 /// The end of a block takes no space.
-fn is_bracket(end: &Span) -> bool {
+fn is_bracket(end: &Event) -> bool {
     end.start != end.end
 }
 
@@ -276,13 +285,13 @@ fn begins_with_colon(tree: &Tree) -> bool {
     tree.style == Style::Plain && tree.text().starts_with(':')
 }
 
-fn scalar(span: &Span, text: EcoString, style: ScalarStyle, tag: Option<&Tag>) -> Tree {
+fn scalar(at: Place, text: EcoString, style: ScalarStyle, tag: Option<&EcoString>) -> Tree {
     let resolved = if style == ScalarStyle::Plain {
         resolve::tag(&text)
     } else {
         "!!str"
     };
-    let mut tree = place(span, resolved, tag, Kind::Scalar(text));
+    let mut tree = place(at, resolved, tag, Kind::Scalar(text));
     if tree.tag == "!" {
         tree.tag = Cow::Borrowed("!!str");
     }
@@ -297,24 +306,15 @@ fn scalar(span: &Span, text: EcoString, style: ScalarStyle, tag: Option<&Tag>) -
 }
 
 /// A node with the tag that is written, or else the one that it has anyway.
-fn place(span: &Span, implied: &'static str, tag: Option<&Tag>, kind: Kind) -> Tree {
+fn place(at: Place, implied: &'static str, tag: Option<&EcoString>, kind: Kind) -> Tree {
     Tree {
-        line: span.start.line().max(1),
-        column: span.start.col() + 1,
-        tag: tag.map_or(Cow::Borrowed(implied), short),
+        line: at.line(),
+        column: at.column(),
+        tag: tag.map_or(Cow::Borrowed(implied), |tag| Cow::Owned(tag.to_string())),
         tagged: tag.is_some(),
         anchor: 0,
         style: Style::Plain,
         in_flow: false,
         kind,
     }
-}
-
-fn short(tag: &Tag) -> Cow<'static, str> {
-    let handle = if tag.is_yaml_core_schema() {
-        "!!"
-    } else {
-        &tag.handle
-    };
-    Cow::Owned(format!("{handle}{}", tag.suffix))
 }

@@ -343,7 +343,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut paths: Vec<_> = glob::glob(
             &root
-                .join("tests/fixtures/golden/*/*.yaml")
+                .join("tests/fixtures/golden/**/*.yaml")
                 .to_string_lossy(),
         )
         .unwrap()

@@ -15,7 +15,7 @@ pub type Declared = BTreeMap<String, GpuMapping>;
 pub struct FreeDevices {
     /// How many can be given away.
     pub free: usize,
-    /// VMs that use one, as `name (vmid)`.
+    /// VMs that use one, as `name (vmid)`, or another device of its IOMMU group, which is said then.
     pub users: Vec<String>,
 }
 

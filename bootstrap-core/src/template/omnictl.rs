@@ -32,7 +32,7 @@ struct Pair {
 struct Anew {
     /// `None` where the text is no YAML any more.
     tree: Option<Tree>,
-    /// The same with aliases expanded.
+    /// The same with aliases expanded, where something in it may be written otherwise.
     node: Option<Node>,
 }
 
@@ -58,7 +58,11 @@ impl Pair {
             let scanned = Scanned::of(&text);
             let (again, broken) = tree::documents(&scanned);
             let again = again.into_iter().next().filter(|_| !broken);
-            let mut nodes = scanned.nodes().unwrap_or_default();
+            let mut nodes = if self.is_stable {
+                Vec::new()
+            } else {
+                scanned.nodes().unwrap_or_default()
+            };
             Anew {
                 tree: again.map(|document| document.tree),
                 node: nodes.pop().filter(|_| nodes.is_empty()),

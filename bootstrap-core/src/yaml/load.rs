@@ -12,11 +12,13 @@ use super::{Content, Node, Problem, Scalar};
 /// Nodes a file may have after aliases are expanded.
 const MAX_NODES: usize = 2_000_000;
 const MAX_DEPTH: usize = 200;
+/// Keys given twice that are told of.
+const MOST_DUPLICATES: usize = 10_000;
 
 /// Parses all documents of a text. A leading byte order mark is skipped; empty documents are null.
 ///
 /// # Errors
-/// One syntax error, or all duplicate keys.
+/// One syntax error, or the duplicate keys: up to 10,000.
 pub fn parse(text: &str) -> Result<Vec<Node>, Vec<Problem>> {
     Scanned::of(text).nodes()
 }
@@ -202,6 +204,9 @@ impl<'s> Loader<'s, '_> {
                 continue;
             }
             if let Some(first) = seen.first_line(&pairs, scalar, key.line) {
+                if self.duplicates.len() >= MOST_DUPLICATES {
+                    continue;
+                }
                 self.duplicates.push(Problem {
                     line: key.line,
                     column: key.column,

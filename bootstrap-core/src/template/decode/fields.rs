@@ -60,6 +60,9 @@ impl Reader<'_> {
     }
 }
 
+/// Unknown keys that get a hint.
+const MOST_HINTS: usize = 200;
+
 /// The keys of one mapping.
 pub(super) struct Fields<'n> {
     node: &'n Node,
@@ -83,20 +86,13 @@ impl<'n> Fields<'n> {
                         }
                         name => {
                             let name = name.unwrap_or("null");
-                            let hint =
-                                nearest(name, known).map(|near| format!("did you mean `{near}`?"));
-                            let hint = hint.unwrap_or_else(|| {
-                                let known: Vec<_> = known
-                                    .iter()
-                                    .filter(|name| **name != "kind")
-                                    .copied()
-                                    .collect();
-                                format!("known fields: {}", known.join(", "))
-                            });
+                            // Nobody reads hundreds of them, and each looks at all that is known.
+                            let told = reader.errors.len() < MOST_HINTS;
+                            let hint = told.then(|| hint(name, known));
                             reader.fail(
                                 key,
                                 format!("field {name} not found in type models.{model}"),
-                                Some(&hint),
+                                hint.as_deref(),
                             );
                         }
                     }
@@ -273,6 +269,15 @@ impl<'n> Fields<'n> {
         }
         map
     }
+}
+
+/// What to write for a key that is not known.
+fn hint(name: &str, known: &[&str]) -> String {
+    if let Some(near) = nearest(name, known) {
+        return format!("did you mean `{near}`?");
+    }
+    let known = known.iter().filter(|name| **name != "kind").copied();
+    format!("known fields: {}", known.collect::<Vec<_>>().join(", "))
 }
 
 /// The known name that a mistyped one most likely means.

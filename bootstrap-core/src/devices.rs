@@ -149,21 +149,16 @@ pub fn free_devices(
         );
         for device in &devices {
             let held = device_addresses(declared, view, node, device);
-            let concerned = |entry: &&String| {
-                let same =
-                    |one: &String| is_device(one, entry) || share_group(view, node, one, entry);
-                held.iter().any(same)
-            };
+            let concerned = |entry: &&String| held.iter().any(|one| meet(view, node, one, entry));
             let concerned: Vec<&String> = all.iter().filter(concerned).collect();
-            if concerned.is_empty() {
+            let Some(first) = concerned.first() else {
                 continue;
-            }
+            };
             let user = format!("{} ({vmid})", config.name().unwrap_or("?"));
-            users.push(match concerned.first() {
-                Some(entry) if !overlaps(&held, &all) => {
-                    format!("{user}, which has another device of the IOMMU group of {entry}")
-                }
-                _ => user,
+            users.push(if overlaps(&held, &all) {
+                user
+            } else {
+                format!("{user}, which has another device of the IOMMU group of {first}")
             });
             // A mapping takes one of its entries, a raw address all it covers.
             if device.host.is_some() || held.len() == 1 {
@@ -187,17 +182,17 @@ pub fn interfere(
     (left, right): (&str, &str),
 ) -> bool {
     let [ours, theirs] = [left, right].map(|mapping| addresses(declared, view, node, mapping));
-    let meets =
-        |one: &String, other: &String| is_device(one, other) || share_group(view, node, one, other);
     left == right
         || ours
             .iter()
-            .any(|one| theirs.iter().any(|other| meets(one, other)))
+            .any(|one| theirs.iter().any(|other| meet(view, node, one, other)))
 }
 
-fn share_group(view: &HypervisorView, node: &str, left: &str, right: &str) -> bool {
-    let group = iommu_group(view, node, left);
-    group.is_some() && group == iommu_group(view, node, right)
+/// Whether two addresses mean the same device, or devices of one IOMMU group.
+fn meet(view: &HypervisorView, node: &str, left: &str, right: &str) -> bool {
+    let group = || iommu_group(view, node, left);
+    is_device(left, right)
+        || group().is_some_and(|group| iommu_group(view, node, right) == Some(group))
 }
 
 /// The group of a device: as its node lists it, or else as a mapping has it.

@@ -11,16 +11,14 @@ type Pair = (Value, Value);
 /// Go's order is no total order (numbers wrap, letters and digits compare by what precedes them), so the
 /// pairs are brought into a fixed order first and merged by hand: the result never depends on the order
 /// they were written in, and an inconsistent comparison cannot upset the sort.
-pub(super) fn sort(pairs: Vec<Pair>) -> Vec<Pair> {
+pub(super) fn sort<T>(pairs: Vec<(Value, T)>) -> Vec<(Value, T)> {
     if pairs.len() < 2 {
         return pairs;
     }
     let mut order: Vec<usize> = (0..pairs.len()).collect();
-    let texts = pairs.iter().map(|(key, _)| super::writer::key_text(key));
     let fixed: Vec<_> = pairs
         .iter()
-        .zip(texts)
-        .map(|((key, _), text)| (rank(key), text))
+        .map(|(key, _)| (rank(key), super::writer::key_text(key)))
         .collect();
     order.sort_by(|a, b| fixed[*a].cmp(&fixed[*b]));
     drop(fixed);
@@ -59,7 +57,7 @@ pub(super) fn unique(pairs: Vec<Pair>) -> Vec<Pair> {
     kept
 }
 
-fn merge_sort(pairs: &[Pair], mut left: Vec<usize>) -> Vec<usize> {
+fn merge_sort<T>(pairs: &[(Value, T)], mut left: Vec<usize>) -> Vec<usize> {
     if left.len() < 2 {
         return left;
     }

@@ -43,18 +43,14 @@ pub(in crate::template) enum Kind {
 impl Tree {
     /// What Go makes of a map with these values.
     pub(in crate::template) fn mapping(pairs: Vec<(EcoString, Tree)>) -> Self {
-        let order = pairs.iter().zip(0..);
-        let order = order.map(|((key, _), at)| (Value::Text(key.clone()), Value::Int(at)));
-        let order = keys::sort(order.collect());
-        let mut values: Vec<Option<(EcoString, Tree)>> = pairs.into_iter().map(Some).collect();
-        let sorted = order.into_iter().filter_map(|(_, at)| {
-            let (Value::Int(at), values) = (at, &mut values) else {
-                return None;
-            };
-            let (key, value) = values.get_mut(usize::try_from(at).ok()?)?.take()?;
-            let mut name = Self::made(Kind::Scalar(key.clone()));
-            name.style = style::for_text(&key);
-            Some((name, value))
+        let pairs = pairs.into_iter();
+        let pairs = pairs.map(|(key, value)| (Value::Text(key.clone()), (key, value)));
+        let sorted = keys::sort(pairs.collect()).into_iter();
+        let sorted = sorted.map(|(_, (key, value))| {
+            let style = style::for_text(&key);
+            let mut name = Self::made(Kind::Scalar(key));
+            name.style = style;
+            (name, value)
         });
         Self::made(Kind::Mapping(sorted.collect()))
     }
